@@ -1,0 +1,56 @@
+//! The audio operators: one folder each, one line each in [`OPERATORS`].
+
+pub mod augment;
+pub mod crop;
+pub mod decode;
+pub mod log_mel;
+pub mod mel;
+pub mod pool;
+pub mod resample;
+pub mod scan;
+pub mod segment;
+pub mod shards;
+pub mod vectors;
+
+use etude_pipeline::flow::{Flow, SignalType, Unit};
+use etude_pipeline::operator::{Declaration, Inputs, Port};
+
+/// All audio operators.
+pub const OPERATORS: &[Declaration] = &[
+    Declaration::of::<scan::Scan>(),
+    Declaration::of::<decode::Decode>(),
+    Declaration::of::<resample::Resample>(),
+    Declaration::of::<segment::Segment>(),
+    Declaration::of::<shards::Shards>(),
+    Declaration::of::<crop::Crop>(),
+    Declaration::of::<augment::Augment>(),
+    Declaration::of::<log_mel::LogMel>(),
+    Declaration::of::<pool::Pool>(),
+];
+
+/// The main input of an operator on signals.
+const SIGNAL: Port = Port { name: "from", many: false, about: "the signals" };
+
+/// The main input as a signal.
+fn signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {
+    match inputs.one("from")? {
+        Flow::Signal(signal) => Ok(*signal),
+        other => Err(format!("expects recordings or clips, not {other}")),
+    }
+}
+
+/// The main input as audio, not features.
+pub fn audio(inputs: &Inputs<'_>) -> Result<SignalType, String> {
+    match signal(inputs)? {
+        signal if signal.hop == 1 => Ok(signal),
+        _ => Err("expects audio, not features".into()),
+    }
+}
+
+/// The main input as clips, which fit in memory.
+pub fn clips(inputs: &Inputs<'_>) -> Result<SignalType, String> {
+    match audio(inputs)? {
+        signal if signal.unit == Unit::Clip => Ok(signal),
+        _ => Err("expects clips, not whole recordings: put `op: segment` above it".into()),
+    }
+}

@@ -1,0 +1,159 @@
+//! Summarises each clip as one vector.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use etude_pipeline::flow::{Block, Flow, Header};
+use etude_pipeline::operator::{
+    self, Body, Context, Declare, Inputs, Invalid, Operator, Port, Read, Scope, SinkRows, Step, Stop, Storage,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::vectors;
+
+/// Summarises each signal over time as one vector, and keeps the table.
+///
+/// For every statistic in turn, the value of each channel. A signal without frames gives no row.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// Which statistics, in which order.
+    #[serde(default = "mean_and_std")]
+    statistics: Vec<Statistic>,
+}
+
+/// A statistic over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Statistic {
+    /// The mean.
+    Mean,
+    /// The standard deviation of the population.
+    Std,
+    /// The highest value.
+    Max,
+}
+
+fn mean_and_std() -> Vec<Statistic> {
+    vec![Statistic::Mean, Statistic::Std]
+}
+
+impl Declare for Pool {
+    const NAME: &'static str = "pool";
+    const VERSION: u32 = 1;
+    const SCOPE: Scope = Scope::Item;
+    const PORTS: &'static [Port] = &[crate::SIGNAL];
+}
+
+impl Operator for Pool {
+    fn check(&self) -> Result<(), Invalid> {
+        Invalid::unless(!self.statistics.is_empty(), "statistics", "needs at least one")
+    }
+
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+        let signal = crate::signal(inputs)?;
+        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
+        Ok(Flow::Table(vectors::schema(usize::from(channels) * self.statistics.len())))
+    }
+
+    fn body(&self) -> Body {
+        Body::Sink(Box::new(self.clone()))
+    }
+}
+
+impl operator::Sink for Pool {
+    fn schema(&self, output: &Flow) -> SchemaRef {
+        match output {
+            Flow::Table(schema) => schema.clone(),
+            _ => vectors::schema(0),
+        }
+    }
+
+    fn storage(&self) -> Storage {
+        Storage { target: 256 << 20, row_pages: false }
+    }
+
+    fn rows(&self, _: Context) -> Box<dyn SinkRows> {
+        Box::new(Rows { statistics: self.statistics.clone(), header: None, frames: 0, sums: Vec::new() })
+    }
+
+    fn reader(&self, _: Context) -> Option<Box<dyn Read>> {
+        None
+    }
+}
+
+/// Sum, sum of squares (about the first value, which keeps them small) and highest value.
+#[derive(Clone, Copy)]
+struct Sums {
+    first: f64,
+    sum: f64,
+    squares: f64,
+    max: f64,
+}
+
+struct Rows {
+    statistics: Vec<Statistic>,
+    header: Option<Header>,
+    frames: u64,
+    sums: Vec<Sums>,
+}
+
+impl SinkRows for Rows {
+    fn begin(&mut self, header: &Header) -> Step {
+        self.header = Some(header.clone());
+        self.frames = 0;
+        self.sums.clear();
+        Ok(())
+    }
+
+    fn block(&mut self, block: Block) -> Step {
+        if block.frames() == 0 {
+            return Ok(());
+        }
+        if self.sums.is_empty() {
+            let start = |channel| {
+                let first = f64::from(block.channel(channel)[0]);
+                Sums { first, sum: 0.0, squares: 0.0, max: f64::NEG_INFINITY }
+            };
+            self.sums = (0..block.channels()).map(start).collect();
+        }
+        self.frames += block.frames() as u64;
+        for (channel, sums) in self.sums.iter_mut().enumerate() {
+            for value in block.channel(channel) {
+                let value = f64::from(*value);
+                let difference = value - sums.first;
+                sums.sum += difference;
+                sums.squares += difference * difference;
+                sums.max = sums.max.max(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, counters: &mut Vec<(&'static str, u64)>) -> Result<Option<RecordBatch>, Stop> {
+        let Some(header) = self.header.take() else { return Ok(None) };
+        if self.frames == 0 {
+            counters.push(("without_frames", 1));
+            return Ok(None);
+        }
+        let n = self.frames as f64;
+        let mut values = Vec::with_capacity(self.sums.len() * self.statistics.len());
+        for statistic in &self.statistics {
+            values.extend(self.sums.iter().map(|sums| {
+                let mean = sums.sum / n;
+                (match statistic {
+                    Statistic::Mean => sums.first + mean,
+                    Statistic::Std => (sums.squares / n - mean * mean).max(0.0).sqrt(),
+                    Statistic::Max => sums.max,
+                }) as f32
+            }));
+        }
+        let width = values.len();
+        let batch = vectors::batch(&[&*header.item], &[header.start], &[header.rate], values, width);
+        batch.map(Some).map_err(|error| Stop::Rejected {
+            class: "table",
+            offset: String::new(),
+            message: error.to_string(),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! Reads clips back from shards.
+
+use std::fs::File;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use etude_pipeline::Error;
+use etude_pipeline::flow::{Block, Header};
+use etude_pipeline::operator::{Context, Item, Output, Read, Step, Stop};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use parquet::file::metadata::PageIndexPolicy;
+
+use crate::decode::{Failure, Stream};
+
+/// Clips read at a time.
+const BATCH: usize = 8;
+
+/// An open shard. Each row is a page of its own, so any run of rows is read without the others.
+pub struct Shard {
+    path: PathBuf,
+    file: File,
+    metadata: ArrowReaderMetadata,
+}
+
+/// A clip as a shard holds it.
+pub struct StoredClip<'a> {
+    pub item: &'a str,
+    pub start: u64,
+    pub rate: u32,
+    pub channels: u16,
+    pub frames: u64,
+    /// A complete audio file.
+    pub bytes: &'a [u8],
+}
+
+impl Shard {
+    /// Opens a shard and reads its footer.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(&file, options)?;
+        Ok(Self { path: path.to_owned(), file, metadata })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> u64 {
+        self.metadata.metadata().file_metadata().num_rows().unsigned_abs()
+    }
+
+    /// Gives the rows `first..first + count` in order.
+    pub fn read<E: From<Error>>(
+        &self,
+        first: u64,
+        count: u64,
+        mut take: impl FnMut(&StoredClip<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let read = || -> Result<_, Error> {
+            let io = |source| Error::Io { path: self.path.clone(), source };
+            let whole =
+                |number: u64| usize::try_from(number).map_err(|error| Error::Other(error.to_string()));
+            let selection = RowSelection::from(vec![
+                RowSelector::skip(whole(first)?),
+                RowSelector::select(whole(count)?),
+            ]);
+            let file = self.file.try_clone().map_err(io)?;
+            Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_row_selection(selection)
+                .with_batch_size(BATCH)
+                .build()?)
+        };
+        for batch in read()? {
+            let batch = batch.map_err(Error::from)?;
+            let columns = Columns::of(&batch).ok_or_else(|| Error::Store {
+                path: self.path.clone(),
+                message: "is not a shard of clips: its columns differ".into(),
+            })?;
+            for row in 0..batch.num_rows() {
+                take(&columns.clip(row))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Columns<'a> {
+    batch: &'a RecordBatch,
+    audio: &'a arrow::array::BinaryArray,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        if batch.schema().fields().len() != 6 {
+            return None;
+        }
+        let audio = batch.column(5).as_struct_opt()?.column(0).as_binary_opt::<i32>()?;
+        batch.column(0).as_string_opt::<i32>()?;
+        (1..5).all(|column| batch.column(column).null_count() == 0).then_some(Self { batch, audio })
+    }
+
+    fn clip(&self, row: usize) -> StoredClip<'a> {
+        let long =
+            |column: usize| self.batch.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
+        let int =
+            |column: usize| self.batch.column(column).as_primitive::<Int32Type>().value(row).unsigned_abs();
+        StoredClip {
+            item: self.batch.column(0).as_string::<i32>().value(row),
+            start: long(1),
+            rate: int(2),
+            channels: u16::try_from(int(3)).unwrap_or(u16::MAX),
+            frames: long(4),
+            bytes: self.audio.value(row),
+        }
+    }
+}
+
+/// Gives the rows of an item as signals.
+pub struct Reader {
+    context: Context,
+    open: Option<Shard>,
+}
+
+impl Reader {
+    pub fn new(context: Context) -> Self {
+        Self { context, open: None }
+    }
+}
+
+/// A stop that an error of the store can become.
+struct Ended(Stop);
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self(Stop::Transient { message: error.to_string() })
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, item: &Item, output: &mut dyn Output) -> Step {
+        let transient = |error: Error| Stop::Transient { message: error.to_string() };
+        if self.open.as_ref().is_none_or(|shard| shard.path != item.path) {
+            self.open = Some(Shard::open(&item.path).map_err(transient)?);
+        }
+        let (Some(shard), Some((first, count))) = (&self.open, item.rows) else { return Ok(()) };
+        let context = &self.context;
+        let result: Result<(), Ended> =
+            shard.read(first, count, |clip| give(clip, context, output).map_err(Ended));
+        result.map_err(|Ended(stop)| stop)
+    }
+}
+
+fn give(clip: &StoredClip<'_>, context: &Context, output: &mut dyn Output) -> Step {
+    context.check()?;
+    // What was stored was good: if it is not now, the store is damaged, not the recording.
+    let damaged =
+        |failure: Failure| Stop::Transient { message: format!("a stored clip is damaged: {failure:?}") };
+    let mut stream = Stream::open(Box::new(Cursor::new(clip.bytes.to_vec())), None).map_err(damaged)?;
+    output.begin(&Header {
+        item: Arc::from(clip.item),
+        start: clip.start,
+        rate: clip.rate,
+        hop: 1,
+        channels: clip.channels,
+        frames: Some(clip.frames),
+        view: 0,
+    })?;
+    while let Some(planes) = stream.next().map_err(damaged)? {
+        let samples = planes.iter().flatten().copied().collect();
+        output.block(Block::planar(planes.len(), samples))?;
+    }
+    if stream.frames() != clip.frames {
+        let message = format!("a stored clip has {} frames, not {}", stream.frames(), clip.frames);
+        return Err(Stop::Transient { message });
+    }
+    output.end()
+}

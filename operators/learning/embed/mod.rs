@@ -1,0 +1,79 @@
+//! Turns clips into vectors.
+
+use std::sync::Arc;
+
+use etude_audio::vectors;
+use etude_pipeline::flow::Flow;
+use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::train::CHECKPOINT;
+use crate::worker::Worker;
+
+/// Turns each clip into a vector with the encoder of a checkpoint, and keeps the table.
+///
+/// The encoder sees the whole clip. A clip that is too short for its front-end gives no row and is
+/// counted (`too_short`).
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Embed {
+    /// Which of the checkpoint's weights.
+    #[serde(default)]
+    pub weights: Weights,
+    /// Clips at a time, 1 to 4096.
+    #[serde(default = "default_batch")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub batch: usize,
+}
+
+fn default_batch() -> usize {
+    16
+}
+
+/// Which of a checkpoint's weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// Those after the last step.
+    #[default]
+    Trained,
+    /// Those before the first step: the same encoder untrained.
+    Initial,
+}
+
+impl Declare for Embed {
+    const NAME: &'static str = "embed";
+    const VERSION: u32 = 1;
+    const SCOPE: Scope = Scope::Dataset;
+    const PORTS: &'static [Port] = &[
+        Port { name: "from", many: false, about: "clips that shards keep" },
+        Port { name: "model", many: false, about: "the stage that trained the encoder" },
+    ];
+}
+
+impl Operator for Embed {
+    fn check(&self) -> Result<(), Invalid> {
+        Invalid::unless((1..=4096).contains(&self.batch), "batch", "must be from 1 to 4096")
+    }
+
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+        let signal = etude_audio::clips(inputs)?;
+        if signal.channels != Some(1) {
+            return Err("expects mono clips: decode with `channels: mono`".into());
+        }
+        let model = match inputs.one("model")? {
+            Flow::Artifact(artifact) if artifact.format == CHECKPOINT => artifact,
+            other => return Err(format!("`model` expects a {CHECKPOINT}, not {other}")),
+        };
+        if signal.rate != Some(model.rate) {
+            let rate = signal.rate.map_or("any rate".into(), |rate| format!("{rate} Hz"));
+            return Err(format!("the model was trained at {} Hz, the clips have {rate}", model.rate));
+        }
+        Ok(Flow::Table(vectors::schema(model.width)))
+    }
+
+    fn body(&self) -> Body {
+        Body::Dataset(Arc::new(Worker))
+    }
+}

@@ -1,0 +1,147 @@
+//! Starts the worker program and passes on what it says.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use etude_pipeline::Error;
+use etude_pipeline::event::{Event, Reporter};
+use etude_pipeline::operator::{ChainReport, Dataset, DatasetJob};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+/// The name of the program.
+pub const PROGRAM: &str = "etude-trainer";
+
+/// What the worker says, a line of JSON each.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum Say {
+    /// A line for people, with the values in it.
+    Message { text: String, values: BTreeMap<String, f64> },
+    /// How far it has come.
+    Progress { items: u64, total: u64, seconds: f64 },
+    /// It is done; the output is complete.
+    Done { report: ChainReport },
+    /// It cannot go on.
+    Failed { message: String },
+}
+
+/// A dataset operator that runs in the worker program.
+pub struct Worker;
+
+/// The worker program: named by `ETUDE_TRAINER`, beside this program, or on the PATH.
+pub fn find() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("ETUDE_TRAINER") {
+        return Some(PathBuf::from(path)).filter(|path| path.is_file());
+    }
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(PROGRAM)));
+    let on_path = std::env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| std::env::split_paths(&path).map(|folder| folder.join(PROGRAM)).collect::<Vec<_>>());
+    beside.into_iter().chain(on_path).find(|path| path.is_file())
+}
+
+/// What is missing, and how to get it.
+pub fn missing() -> String {
+    format!(
+        "needs the program {PROGRAM}, which links libtorch and was not found beside this program or on the PATH; \
+         `make build` fetches a CPU libtorch and builds it (set LIBTORCH or LIBTORCH_USE_PYTORCH=1 to use one of \
+         your own), and ETUDE_TRAINER names one elsewhere"
+    )
+}
+
+/// The worker with the environment that libtorch needs before it loads.
+pub fn command(path: &std::path::Path, threads: usize) -> Command {
+    let mut command = Command::new(path);
+    command
+        // Waiting OpenMP threads must not spin: they take the cores from the data path.
+        .env("OMP_WAIT_POLICY", "passive")
+        .env("OMP_NUM_THREADS", threads.to_string())
+        // Activations are freed and allocated every step: keep the pages instead of faulting them in again.
+        .env("MALLOC_MMAP_MAX_", "0")
+        .env("MALLOC_TRIM_THRESHOLD_", (1u64 << 40).to_string())
+        .env("MALLOC_TOP_PAD_", (64u64 << 20).to_string());
+    command
+}
+
+/// Ends the process when dropped, whatever happens.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Dataset for Worker {
+    fn run(
+        &self,
+        job: &DatasetJob,
+        reporter: &Reporter,
+        cancel: &CancellationToken,
+    ) -> Result<ChainReport, Error> {
+        let stage = &job.stage;
+        let path = find().ok_or_else(|| Error::stage(stage, missing()))?;
+        let failed = |error: std::io::Error| Error::stage(stage, format!("{}: {error}", path.display()));
+        let mut child = command(&path, job.threads)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map(Guard)
+            .map_err(failed)?;
+        let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+        if let Some(mut stdin) = stdin {
+            // A worker that ended already says why on its way out.
+            let _ = stdin.write_all(serde_json::to_string(job)?.as_bytes());
+        }
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            if let Some(mut stderr) = stderr {
+                let _ = stderr.read_to_string(&mut text);
+            }
+            text
+        });
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+                if line.map(|line| sender.send(line)).is_err() {
+                    return;
+                }
+            }
+        });
+        loop {
+            let line = match lines.recv_timeout(Duration::from_millis(100)) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => return Err(Error::Cancelled),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) if cancel.is_cancelled() => return Err(Error::Cancelled),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = child.0.wait().map_err(failed)?;
+                    let text = errors.join().unwrap_or_default();
+                    let tail: Vec<&str> = text.lines().rev().take(5).collect();
+                    let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+                    return Err(Error::stage(stage, format!("{PROGRAM} ended early ({status}): {tail}")));
+                }
+            };
+            match serde_json::from_str(&line) {
+                Ok(Say::Message { text, values }) => {
+                    reporter(Event::Message { stage: stage.clone(), text, values })
+                }
+                Ok(Say::Progress { items, total, seconds }) => {
+                    reporter(Event::Progress { stage: stage.clone(), items, total, seconds });
+                }
+                Ok(Say::Done { report }) => return Ok(report),
+                Ok(Say::Failed { message }) => return Err(Error::stage(stage, message)),
+                Err(_) => {
+                    reporter(Event::Message { stage: stage.clone(), text: line, values: BTreeMap::new() })
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What can end the training.
+
+/// What can end the training.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or stream cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Parquet.
+    #[error(transparent)]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// Arrow.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A checkpoint is damaged or of another model.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+    /// A number is not finite or cannot be read from the device.
+    #[error("{0}")]
+    Numeric(String),
+    /// The pipeline: a chain cannot be restored, a shard cannot be read.
+    #[error(transparent)]
+    Pipeline(#[from] etude_pipeline::Error),
+    /// The trainer was given something that it cannot use.
+    #[error("{0}")]
+    Input(String),
+}

@@ -1,0 +1,5 @@
+//! What training minimises.
+
+mod nt_xent;
+
+pub use nt_xent::nt_xent;

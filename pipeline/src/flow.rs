@@ -1,0 +1,151 @@
+//! What passes between stages.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+/// The schema of what a stage gives, known before anything runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Flow {
+    /// Items that are named but not yet opened: what a scan finds.
+    Items,
+    /// Sampled signals, one or several an item.
+    Signal(SignalType),
+    /// Rows of a table.
+    Table(SchemaRef),
+    /// A folder of files, such as a checkpoint.
+    Artifact(ArtifactType),
+}
+
+/// What is known of an artifact before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArtifactType {
+    /// The name of its format.
+    pub format: &'static str,
+    /// Samples a second of the signals that it is for.
+    pub rate: u32,
+    /// Values of the vectors that it gives.
+    pub width: usize,
+}
+
+/// What is known of a signal before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignalType {
+    /// Samples a second, where it is the same for all items.
+    pub rate: Option<u32>,
+    /// Samples from one frame to the next: 1 for audio, the analysis hop for features.
+    pub hop: u32,
+    /// Values a frame, where it is the same for all items.
+    pub channels: Option<u16>,
+    /// Whole recordings or clips of them.
+    pub unit: Unit,
+    /// Frames, where it is the same for all signals.
+    pub frames: Option<u64>,
+    /// Views of each clip.
+    pub views: u32,
+}
+
+/// What one signal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A whole recording, whose length is known only at its end.
+    Recording,
+    /// A piece of a recording whose length is known at its begin and that fits in memory.
+    Clip,
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Flow::Items => write!(formatter, "items"),
+            Flow::Signal(SignalType { hop: 1, unit: Unit::Recording, .. }) => write!(formatter, "recordings"),
+            Flow::Signal(SignalType { hop: 1, unit: Unit::Clip, .. }) => write!(formatter, "clips"),
+            Flow::Signal(_) => write!(formatter, "features"),
+            Flow::Table(schema) => {
+                let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+                write!(formatter, "a table of {}", names.join(", "))
+            }
+            Flow::Artifact(artifact) => write!(formatter, "a {}", artifact.format),
+        }
+    }
+}
+
+/// What begins a signal: where it comes from and how it is sampled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// The item's key: its path below the scanned root.
+    pub item: Arc<str>,
+    /// The first frame's place in the recording, in samples at `rate`.
+    pub start: u64,
+    /// Samples a second.
+    pub rate: u32,
+    /// Samples from one frame to the next.
+    pub hop: u32,
+    /// Values a frame.
+    pub channels: u16,
+    /// Number of frames, where it is known at the begin (always for clips).
+    pub frames: Option<u64>,
+    /// Which of several views of the same clip.
+    pub view: u32,
+}
+
+/// Consecutive frames of a signal, at most about a second of them; one row of samples a channel.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Block {
+    samples: Vec<f32>,
+    frames: usize,
+    channels: usize,
+}
+
+impl Block {
+    /// A block of zeros.
+    pub fn zeros(channels: usize, frames: usize) -> Self {
+        Self { samples: vec![0.0; channels * frames], frames, channels }
+    }
+
+    /// A block of samples, channel after channel. The length is a multiple of `channels`.
+    pub fn planar(channels: usize, samples: Vec<f32>) -> Self {
+        debug_assert!(channels > 0 && samples.len().is_multiple_of(channels));
+        Self { frames: samples.len() / channels.max(1), samples, channels }
+    }
+
+    /// Number of frames.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Number of channels.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The samples of one channel.
+    pub fn channel(&self, index: usize) -> &[f32] {
+        &self.samples[index * self.frames..(index + 1) * self.frames]
+    }
+
+    /// The samples of one channel, to be changed.
+    pub fn channel_mut(&mut self, index: usize) -> &mut [f32] {
+        &mut self.samples[index * self.frames..(index + 1) * self.frames]
+    }
+
+    /// All samples, channel after channel.
+    pub fn samples(&self) -> &[f32] {
+        &self.samples
+    }
+
+    /// All samples, channel after channel, to be changed.
+    pub fn samples_mut(&mut self) -> &mut [f32] {
+        &mut self.samples
+    }
+
+    /// The frames `from..to` as a block of their own.
+    pub fn slice(&self, from: usize, to: usize) -> Self {
+        let mut samples = Vec::with_capacity(self.channels * (to - from));
+        for channel in 0..self.channels {
+            samples.extend_from_slice(&self.channel(channel)[from..to]);
+        }
+        Self { samples, frames: to - from, channels: self.channels }
+    }
+}

@@ -1,0 +1,258 @@
+//! What does an operator's work.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Invalid};
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::flow::{Block, Flow, Header};
+use crate::store::Counts;
+
+/// The five ways to take part in a run.
+pub enum Body {
+    /// Lists items.
+    Scan(Box<dyn Scan>),
+    /// Opens items and gives their signals.
+    Read(Box<dyn Fn(Context) -> Box<dyn Read> + Send + Sync>),
+    /// Takes signals and gives signals.
+    Map(Box<dyn Fn(Context) -> Box<dyn Map> + Send + Sync>),
+    /// Turns signals into rows, which are kept.
+    Sink(Box<dyn Sink>),
+    /// Takes everything at once and keeps files.
+    Dataset(Arc<dyn Dataset>),
+}
+
+/// Something to be worked on: a recording, or the rows that a shard holds of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The path below the scanned root, with `/` between folders.
+    pub key: Arc<str>,
+    /// Where to open it.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// BLAKE3 of its content.
+    pub digest: String,
+    /// What the file looked like when its digest was taken.
+    pub stamp: Option<Stamp>,
+    /// For rows of a shard: the first and the number of rows.
+    pub rows: Option<(u64, u64)>,
+}
+
+/// What tells that a file may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub size: u64,
+    /// Nanoseconds since 1970.
+    pub modified: i128,
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// The stamp of a file as it is now.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        let modified = match metadata.modified()?.duration_since(std::time::UNIX_EPOCH) {
+            Ok(after) => after.as_nanos() as i128,
+            Err(before) => -(before.duration().as_nanos() as i128),
+        };
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok(Self { size: metadata.len(), modified, inode })
+    }
+}
+
+/// Lists items.
+pub trait Scan: Send + Sync {
+    /// All items with key and path, sorted by key; the run fills in the rest.
+    fn scan(&self) -> Result<Vec<Item>, Invalid>;
+}
+
+/// Why an item ends before its end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// Left out on purpose.
+    Filtered { reason: String },
+    /// Cannot be used.
+    Rejected {
+        /// A short name for the kind of error, such as `decode`.
+        class: &'static str,
+        /// Where in the item, such as `byte 4096` or `12.3 s`.
+        offset: String,
+        message: String,
+    },
+    /// Would perhaps succeed at another time: never stored.
+    Transient { message: String },
+    /// The run has been cancelled.
+    Cancelled,
+}
+
+/// What every step of an item gives.
+pub type Step = Result<(), Stop>;
+
+/// What stands below an operator.
+pub trait Output {
+    /// A signal begins.
+    fn begin(&mut self, header: &Header) -> Step;
+    /// Its next frames.
+    fn block(&mut self, block: Block) -> Step;
+    /// It is complete.
+    fn end(&mut self) -> Step;
+    /// Something was counted that the summary shows, such as saturated samples.
+    fn count(&mut self, what: &'static str, amount: u64);
+}
+
+/// Opens items.
+pub trait Read: Send {
+    /// Reads one item to its end.
+    fn read(&mut self, item: &Item, output: &mut dyn Output) -> Step;
+}
+
+/// Takes signals and gives signals. Used for one item after another.
+pub trait Map: Send {
+    /// A signal begins. Forgets whatever an item that was stopped has left.
+    fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step;
+    /// Its next frames.
+    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step;
+    /// The signal is complete.
+    fn end(&mut self, output: &mut dyn Output) -> Step;
+}
+
+/// Turns signals into rows, which are kept.
+pub trait Sink: Send + Sync {
+    /// The columns, the first two of which are `item` and `start`. `output` is what the operator
+    /// said it would give.
+    fn schema(&self, output: &Flow) -> SchemaRef;
+    /// How the rows are laid out in a shard.
+    fn storage(&self) -> Storage;
+    /// A writer of rows, used for one item after another.
+    fn rows(&self, context: Context) -> Box<dyn SinkRows>;
+    /// What reads the rows back as signals, if they are signals.
+    fn reader(&self, context: Context) -> Option<Box<dyn Read>>;
+}
+
+/// How rows are laid out in a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storage {
+    /// Bytes of input that a shard aims at.
+    pub target: u64,
+    /// Whether each row is a page of its own, so that one can be read alone.
+    pub row_pages: bool,
+}
+
+/// Builds the rows of one item.
+pub trait SinkRows: Send {
+    /// A signal begins. Forgets whatever an item that was stopped has left.
+    fn begin(&mut self, header: &Header) -> Step;
+    /// Its next frames.
+    fn block(&mut self, block: Block) -> Step;
+    /// The signal is complete: its rows, and what there was to count.
+    fn end(&mut self, counters: &mut Vec<(&'static str, u64)>) -> Result<Option<RecordBatch>, Stop>;
+}
+
+/// Takes everything at once.
+pub trait Dataset: Send + Sync {
+    /// Does the work; what it leaves in `job.output` is kept. It runs on a thread of its own.
+    fn run(
+        &self,
+        job: &DatasetJob,
+        reporter: &Reporter,
+        cancel: &CancellationToken,
+    ) -> Result<ChainReport, Error>;
+}
+
+/// What the item operators that a dataset operator ran did, in the order of its inputs' chains.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChainReport {
+    pub counts: Vec<Counts>,
+    pub seconds: Vec<f64>,
+}
+
+/// An operator of a chain, by name and parameters: the serialised form of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    pub stage: String,
+    pub operator: String,
+    pub version: u32,
+    pub parameters: Value,
+}
+
+/// What a dataset operator gets. It can be sent to another process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DatasetJob {
+    pub stage: String,
+    pub operator: String,
+    pub parameters: Value,
+    pub seed: u64,
+    /// The inputs by port.
+    pub inputs: Vec<(String, Vec<DatasetInput>)>,
+    /// An empty folder for what is to be kept.
+    pub output: PathBuf,
+    pub threads: usize,
+    /// Bytes.
+    pub memory: u64,
+}
+
+impl DatasetJob {
+    /// All inputs at a port.
+    pub fn inputs(&self, port: &str) -> &[DatasetInput] {
+        self.inputs.iter().find(|(name, _)| name == port).map_or(&[], |(_, inputs)| inputs)
+    }
+
+    /// The input at a port that takes one.
+    pub fn input(&self, port: &str) -> Result<&DatasetInput, Error> {
+        self.inputs(port)
+            .first()
+            .ok_or_else(|| Error::stage(&self.stage, format!("there is no input at `{port}`")))
+    }
+
+    /// The typed parameters.
+    pub fn parameters<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_value(self.parameters.clone())
+            .map_err(|error| Error::stage(&self.stage, error.to_string()))
+    }
+}
+
+/// One input of a dataset operator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetInput {
+    /// Signals: shards and what happens to them on the way.
+    Signal(SignalInput),
+    /// The Parquet files of a table.
+    Table { stage: String, files: Vec<PathBuf> },
+    /// A folder.
+    Artifact { stage: String, folder: PathBuf },
+}
+
+impl DatasetInput {
+    /// The folder of an artifact.
+    pub fn folder(&self) -> Result<&Path, Error> {
+        match self {
+            Self::Artifact { folder, .. } => Ok(folder),
+            _ => Err(Error::Other("an artifact was expected as input".into())),
+        }
+    }
+}
+
+/// Signals that can be opened again for any epoch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignalInput {
+    /// The stage that is read.
+    pub stage: String,
+    /// The shards, in order.
+    pub shards: Vec<PathBuf>,
+    /// The materialising operator, which knows how to read them.
+    pub store: Link,
+    /// The item operators below the shards.
+    pub chain: Vec<Link>,
+}

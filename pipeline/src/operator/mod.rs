@@ -1,0 +1,162 @@
+//! The operator contract.
+//!
+//! An operator is a parameter struct (serde with unknown fields refused, a JSON Schema, doc
+//! comments) that implements [`Declare`] — name, version, scope, ports — and [`Operator`] — the
+//! checks, the output schema and the [`Body`] that does the work. It never sees threads, files of
+//! the store, or the cache.
+
+mod body;
+mod table;
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::flow::Flow;
+use crate::random::Random;
+
+pub use body::{
+    Body, ChainReport, Dataset, DatasetInput, DatasetJob, Item, Link, Map, Output, Read, Scan, SignalInput,
+    Sink, SinkRows, Stamp, Step, Stop, Storage,
+};
+pub use table::{Declaration, Kind, Table};
+
+/// How much an operator looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// A recording or clip at a time.
+    Item,
+    /// Everything at once.
+    Dataset,
+}
+
+/// A named input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port {
+    /// The key in YAML: `from` for the main input.
+    pub name: &'static str,
+    /// Whether it takes a list of stages.
+    pub many: bool,
+    /// What it expects, for the reference.
+    pub about: &'static str,
+}
+
+/// The static part of an operator.
+pub trait Declare: Operator + Clone + Serialize + DeserializeOwned + JsonSchema + 'static {
+    /// The name in YAML.
+    const NAME: &'static str;
+    /// Raised whenever the same parameters and input would give another output.
+    const VERSION: u32;
+    /// How much it looks at.
+    const SCOPE: Scope;
+    /// Its inputs, the main one first. A source has none.
+    const PORTS: &'static [Port];
+    /// Whether its table is a result to be printed at the end of a run.
+    const REPORT: bool = false;
+}
+
+/// What a stage reads, in the order of the operator's ports.
+#[derive(Debug, Default)]
+pub struct Inputs<'a>(pub Vec<(&'static str, Vec<&'a Flow>)>);
+
+impl<'a> Inputs<'a> {
+    /// The first stage at a port.
+    pub fn one(&self, port: &str) -> Result<&'a Flow, String> {
+        self.many(port).first().copied().ok_or_else(|| format!("`{port}` names no stage"))
+    }
+
+    /// All stages at a port.
+    pub fn many(&self, port: &str) -> &[&'a Flow] {
+        self.0.iter().find(|(name, _)| *name == port).map_or(&[], |(_, flows)| flows)
+    }
+}
+
+/// A parameter that is out of range: which and what is allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invalid {
+    /// The parameter's name; a dot leads into a nested one.
+    pub parameter: String,
+    pub message: String,
+}
+
+impl Invalid {
+    /// An error unless `condition` holds.
+    pub fn unless(condition: bool, parameter: &str, message: impl Into<String>) -> Result<(), Self> {
+        if condition {
+            Ok(())
+        } else {
+            Err(Self { parameter: parameter.to_owned(), message: message.into() })
+        }
+    }
+}
+
+/// An operator with its parameters.
+pub trait Operator: Parameters + fmt::Debug + Send + Sync {
+    /// Ranges that the types do not express.
+    fn check(&self) -> Result<(), Invalid> {
+        Ok(())
+    }
+
+    /// The output schema, or what is wrong with the inputs.
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String>;
+
+    /// Whether random numbers are drawn; if so, seed and stage name are part of the fingerprint.
+    fn random(&self) -> bool {
+        false
+    }
+
+    /// What does the work.
+    fn body(&self) -> Body;
+}
+
+/// The effective parameters, defaults included.
+pub trait Parameters {
+    /// The parameters as JSON.
+    fn parameters(&self) -> Value;
+}
+
+impl<T: Serialize> Parameters for T {
+    fn parameters(&self) -> Value {
+        // Parameter structs are plain data: they always serialise.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// What an item operator may know of the run.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The pipeline's seed.
+    pub seed: u64,
+    /// The name of the stage, so that two stages with the same seed are unrelated.
+    pub stage: Arc<str>,
+    /// The epoch, 0 above a materialised stage.
+    pub epoch: u64,
+    /// Frames of a block; results do not depend on it.
+    pub block: usize,
+    /// Asked for every packet.
+    pub cancel: tokio_util::sync::CancellationToken,
+}
+
+impl Context {
+    /// The random stream of one signal.
+    pub fn random(&self, item: &str, start: u64, view: u32) -> Random {
+        Random::keyed(&[
+            &self.seed.to_le_bytes(),
+            self.stage.as_bytes(),
+            item.as_bytes(),
+            &start.to_le_bytes(),
+            &self.epoch.to_le_bytes(),
+            &view.to_le_bytes(),
+        ])
+    }
+
+    /// Stops the item when the run has been cancelled.
+    pub fn check(&self) -> Step {
+        if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+}

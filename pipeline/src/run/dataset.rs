@@ -1,0 +1,80 @@
+//! A dataset stage: one job, one folder of files.
+
+use std::path::{Path, PathBuf};
+
+use parquet::file::metadata::ParquetMetaDataReader;
+use tokio_util::sync::CancellationToken;
+
+use super::unit::digest;
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::operator::{Dataset, DatasetJob};
+use crate::store::digest_file;
+use crate::store::{Counts, Snapshot, Store, StoredFile};
+
+/// Runs a job and keeps its files; a folder that exists is kept as it is.
+pub fn compute(
+    store: &Store,
+    dataset: &dyn Dataset,
+    job: &DatasetJob,
+    (fingerprint, inputs): (&str, &str),
+    reporter: &Reporter,
+    cancel: &CancellationToken,
+) -> Result<(Snapshot, Vec<f64>), Error> {
+    let report = dataset.run(job, reporter, cancel)?;
+    let folder = format!("data/{fingerprint}/{inputs}");
+    store.publish(&job.output, &folder)?;
+    let files = files(store, &folder, cancel)?;
+    if files.is_empty() {
+        return Err(Error::stage(&job.stage, "left no files"));
+    }
+    let parts: Vec<&str> =
+        files.iter().flat_map(|file| [file_name(&file.path), file.digest.as_str()]).collect();
+    let digest = digest(&parts);
+    let rows = files.iter().map(|file| file.rows).sum();
+    let mut counts = report.counts;
+    counts.push(Counts { rows, ..Counts::default() });
+    let snapshot = Snapshot {
+        fingerprint: fingerprint.into(),
+        inputs: inputs.into(),
+        files,
+        items: Vec::new(),
+        digest,
+        filtered: Vec::new(),
+        rejected: Vec::new(),
+        counts,
+    };
+    Ok((snapshot, report.seconds))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn files(store: &Store, folder: &str, cancel: &CancellationToken) -> Result<Vec<StoredFile>, Error> {
+    let root = store.path(folder);
+    let mut names: Vec<String> = std::fs::read_dir(&root)
+        .map_err(Error::io(&root))?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let path: PathBuf = root.join(&name);
+            let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
+            let rows = if name.ends_with(".parquet") { rows(&path)? } else { 0 };
+            Ok(StoredFile {
+                path: format!("{folder}/{name}"),
+                bytes,
+                digest: digest_file(&path, cancel)?,
+                rows,
+            })
+        })
+        .collect()
+}
+
+fn rows(path: &Path) -> Result<u64, Error> {
+    let file = std::fs::File::open(path).map_err(Error::io(path))?;
+    Ok(ParquetMetaDataReader::new().parse_and_finish(&file)?.file_metadata().num_rows().unsigned_abs())
+}

@@ -1,0 +1,136 @@
+//! Units: what stands between two materialised stages runs as one.
+
+use serde_json::json;
+
+use crate::error::Error;
+use crate::operator::{Body, Link};
+use crate::spec::Pipeline;
+
+/// A materialising stage with the stages that are fused into it.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The stage whose output is kept.
+    pub stage: usize,
+    /// What it reads, by port. An item stage has one.
+    pub feeds: Vec<(&'static str, Vec<Feed>)>,
+    /// Whether the stage is a sink of items.
+    pub items: bool,
+}
+
+/// One input of a unit.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// Where it begins: a source or a materialised stage.
+    pub head: usize,
+    /// The item stages after that, in order.
+    pub chain: Vec<usize>,
+}
+
+impl Unit {
+    /// All units of a pipeline, each after those it reads.
+    pub fn of(pipeline: &Pipeline) -> Result<Vec<Self>, Error> {
+        let mut units = Vec::new();
+        for &stage in &pipeline.order {
+            let items = match pipeline.stages[stage].operator.body() {
+                Body::Sink(_) => true,
+                Body::Dataset(_) => false,
+                _ => continue,
+            };
+            let mut feeds = Vec::new();
+            for (port, reads) in &pipeline.stages[stage].inputs {
+                let feed = reads.iter().map(|read| Feed::of(pipeline, *read)).collect::<Vec<_>>();
+                for feed in &feed {
+                    if !items && !pipeline.stages[feed.head].materialises() {
+                        let message = format!(
+                            "{} reads what is kept: put `op: shards` above it",
+                            pipeline.stages[stage].declaration.name
+                        );
+                        return Err(pipeline.error_at(stage, port, message));
+                    }
+                }
+                feeds.push((*port, feed));
+            }
+            units.push(Self { stage, feeds, items });
+        }
+        Ok(units)
+    }
+
+    /// All its inputs.
+    pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
+        self.feeds.iter().flat_map(|(_, feeds)| feeds)
+    }
+
+    /// The stages that run in it, its own last.
+    pub fn stages(&self) -> Vec<usize> {
+        let mut stages: Vec<usize> = self.feeds().flat_map(|feed| feed.chain.iter().copied()).collect();
+        stages.push(self.stage);
+        stages
+    }
+
+    /// The serialised form of its chain, its own stage last.
+    pub fn links(&self, pipeline: &Pipeline) -> Vec<Link> {
+        self.stages().into_iter().map(|stage| pipeline.stages[stage].link()).collect()
+    }
+
+    /// The digest of all that decides the output besides the inputs' content: operators, versions,
+    /// values of parameters, and seed and stage name where something random is drawn.
+    pub fn fingerprint(&self, pipeline: &Pipeline) -> Result<String, Error> {
+        let describe = |at: usize| -> Result<serde_json::Value, Error> {
+            let stage = &pipeline.stages[at];
+            let values = stage.declaration.values(&stage.parameters()).map_err(|invalid| {
+                pipeline.error_at(
+                    at,
+                    &invalid.parameter,
+                    format!("{}: {}", stage.declaration.name, invalid.message),
+                )
+            })?;
+            let mut description = json!([stage.declaration.name, stage.declaration.version, values]);
+            if stage.operator.random()
+                && let Some(list) = description.as_array_mut()
+            {
+                list.push(json!([stage.name, pipeline.seed]));
+            }
+            Ok(description)
+        };
+        let mut parts = vec![describe(self.stage)?];
+        for (port, feeds) in &self.feeds {
+            for feed in feeds {
+                let head = &pipeline.stages[feed.head];
+                // How a head is read matters; what it holds is the inputs' digest.
+                let reader =
+                    head.materialises().then(|| json!([head.declaration.name, head.declaration.version]));
+                let chain = feed.chain.iter().map(|at| describe(*at)).collect::<Result<Vec<_>, _>>()?;
+                // Where several stages are read, their names tell them apart in the output.
+                let name = (feeds.len() > 1).then_some(&head.name);
+                parts.push(json!([port, reader, chain, name]));
+            }
+        }
+        Ok(digest(&[serde_json::to_string(&parts)?.as_str()]))
+    }
+}
+
+impl Feed {
+    fn of(pipeline: &Pipeline, read: usize) -> Self {
+        let mut chain = Vec::new();
+        let mut at = read;
+        while matches!(pipeline.stages[at].operator.body(), Body::Read(_) | Body::Map(_)) {
+            chain.push(at);
+            match pipeline.stages[at].main() {
+                Some(above) => at = above,
+                None => break,
+            }
+        }
+        chain.reverse();
+        Self { head: at, chain }
+    }
+}
+
+/// A short digest of a list of texts.
+pub fn digest(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}

@@ -1,0 +1,78 @@
+//! What a run keeps.
+//!
+//! ```text
+//! data/<fingerprint>/<bucket>/<name>.parquet    the shards of an item stage
+//! data/<fingerprint>/<inputs>/…                 the files of a dataset stage
+//! snapshots/<fingerprint>/<inputs>              which files a stage's output consists of
+//! runs/<number>                                 which snapshots a run ended with
+//! stamps                                        a cache of the digests of files
+//! scratch/                                      what is not complete yet
+//! ```
+//!
+//! A shard's name is derived from the keys and digests of the items that go into it, so what
+//! exists is right, and what is asked for is looked up by name. Everything but the cache is
+//! written once: to a temporary file, synchronised, and then given its name, without replacing.
+
+mod file;
+mod run;
+mod snapshot;
+mod stamps;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+pub use run::{RunRecord, StageRecord};
+pub use snapshot::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile};
+pub use stamps::{Stamps, digest_file};
+
+/// A store in a local folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store at a URL: a path or `file://…`. Nothing is created before something is written.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let path = match url.split_once("://") {
+            None => url,
+            Some(("file", path)) if path.starts_with('/') => path,
+            Some((scheme, _)) => {
+                return Err(Error::Other(format!(
+                    "--store {url}: a store is a local folder (a path or file:///path); {scheme}:// is not supported"
+                )));
+            }
+        };
+        let root = std::path::absolute(path).map_err(Error::io(Path::new(path)))?;
+        Ok(Self { root })
+    }
+
+    /// The absolute path of something in the store.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A new empty folder for what is not complete yet; removed when dropped.
+    pub fn scratch(&self) -> Result<tempfile::TempDir, Error> {
+        let folder = self.path("scratch");
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        tempfile::Builder::new().prefix("run-").tempdir_in(&folder).map_err(Error::io(&folder))
+    }
+
+    /// Gives a complete file or folder its name. If the name is taken, what has it is the same.
+    pub fn publish(&self, complete: &Path, relative: &str) -> Result<(), Error> {
+        file::publish(complete, &self.path(relative))
+    }
+
+    /// Reads a checked text, if it is there.
+    fn read(&self, relative: &str) -> Result<Option<String>, Error> {
+        file::read_checked(&self.path(relative))
+    }
+
+    /// Writes a checked text under a name that is not taken; false when it is.
+    fn create(&self, relative: &str, text: &str) -> Result<bool, Error> {
+        file::create_checked(&self.path(relative), text)
+    }
+}

@@ -1,0 +1,120 @@
+//! Snapshots: which files a stage's output consists of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::error::Error;
+
+/// What a stage's output consists of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The operators and parameters that made it.
+    pub fingerprint: String,
+    /// The digest of what they were given.
+    pub inputs: String,
+    /// Files, in order.
+    pub files: Vec<StoredFile>,
+    /// For item stages: the items of the output, sorted by key.
+    pub items: Vec<ItemEntry>,
+    /// The digest of the output's content.
+    pub digest: String,
+    /// Items left out on purpose.
+    pub filtered: Vec<Filtered>,
+    /// Items that could not be used.
+    pub rejected: Vec<Rejected>,
+    /// What each operator of the chain did, in order.
+    pub counts: Vec<Counts>,
+}
+
+/// A file of the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Below the store's root.
+    pub path: String,
+    pub bytes: u64,
+    /// BLAKE3 of the file.
+    pub digest: String,
+    /// Rows, if it is a table.
+    pub rows: u64,
+}
+
+/// An item of an output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemEntry {
+    pub item: String,
+    /// The digest of what went in.
+    pub input: String,
+    /// The digest of its rows.
+    pub output: String,
+    /// Which of the files has them, the first row and their number.
+    pub file: usize,
+    pub first: u64,
+    pub rows: u64,
+    /// Bytes of its rows.
+    pub bytes: u64,
+}
+
+/// An item that an operator left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Filtered {
+    pub item: String,
+    pub input: String,
+    /// Which operator of the chain.
+    pub operator: usize,
+    pub reason: String,
+}
+
+/// An item that an operator could not use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rejected {
+    pub item: String,
+    pub input: String,
+    /// Which operator of the chain.
+    pub operator: usize,
+    pub class: String,
+    pub offset: String,
+    pub message: String,
+}
+
+/// What an operator of a chain did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Signals or rows that it gave, of items that were kept.
+    pub rows: u64,
+    /// Whatever else it counted.
+    pub counters: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds what the same operator did elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        for (what, amount) in &other.counters {
+            *self.counters.entry(what.clone()).or_default() += amount;
+        }
+    }
+}
+
+fn name(fingerprint: &str, inputs: &str) -> String {
+    format!("snapshots/{fingerprint}/{inputs}")
+}
+
+impl Store {
+    /// The snapshot of a fingerprint and inputs, if it and all its files are there.
+    pub fn snapshot(&self, fingerprint: &str, inputs: &str) -> Result<Option<Snapshot>, Error> {
+        let Some(text) = self.read(&name(fingerprint, inputs))? else { return Ok(None) };
+        let snapshot: Snapshot = serde_json::from_str(&text)?;
+        let complete = snapshot.files.iter().all(|file| {
+            std::fs::metadata(self.path(&file.path)).is_ok_and(|found| found.len() == file.bytes)
+        });
+        Ok(complete.then_some(snapshot))
+    }
+
+    /// Keeps a snapshot.
+    pub fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.create(&name(&snapshot.fingerprint, &snapshot.inputs), &serde_json::to_string(snapshot)?)?;
+        Ok(())
+    }
+}

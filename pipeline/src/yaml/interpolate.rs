@@ -1,0 +1,110 @@
+//! `${name}` in scalars.
+
+use super::de::{Problem, unknown};
+use super::node::{Node, Value};
+
+/// The variables of a pipeline, in the order in which they were declared.
+#[derive(Debug, Default, Clone)]
+pub struct Variables(Vec<(String, Node)>);
+
+impl Variables {
+    /// Declares `name`, or replaces its value.
+    pub fn set(&mut self, name: &str, value: Node) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, node)| node)
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// Replaces `${name}` in every scalar below `node`; `$$` stands for one `$`.
+///
+/// A scalar that is nothing but `${name}` takes the variable's value with its type; within other
+/// text the variable's own text is inserted.
+pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem> {
+    let span = node.span;
+    match &mut node.value {
+        Value::Sequence(nodes) => nodes.iter_mut().try_for_each(|node| interpolate(node, variables)),
+        Value::Mapping(entries) => entries.iter_mut().try_for_each(|(_, node)| interpolate(node, variables)),
+        Value::Scalar { text, .. } if !text.contains('$') => Ok(()),
+        Value::Scalar { text, plain } => {
+            let look_up = |name: &str| {
+                variables.get(name).ok_or_else(|| {
+                    let mut problem = unknown("variable", name, &variables.names());
+                    problem.span = Some(span);
+                    problem
+                })
+            };
+            if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
+                && !name.contains(['$', '}'])
+            {
+                node.value = look_up(name)?.value.clone();
+                return Ok(());
+            }
+            let mut result = String::new();
+            let mut rest = text.as_str();
+            while let Some(at) = rest.find('$') {
+                result.push_str(&rest[..at]);
+                rest = &rest[at + 1..];
+                if let Some(after) = rest.strip_prefix('$') {
+                    result.push('$');
+                    rest = after;
+                } else if let Some(after) = rest.strip_prefix('{') {
+                    let end = after.find('}').ok_or_else(|| Problem::at(span, "`${` without `}`"))?;
+                    let Value::Scalar { text, .. } = &look_up(&after[..end])?.value else {
+                        let message = format!(
+                            "variable `{}` is not a scalar and cannot stand within text",
+                            &after[..end]
+                        );
+                        return Err(Problem::at(span, message));
+                    };
+                    result.push_str(text);
+                    rest = &after[end + 1..];
+                } else {
+                    result.push('$');
+                }
+            }
+            result.push_str(rest);
+            let plain = *plain;
+            node.value = Value::Scalar { text: result, plain };
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{from_node, parse};
+
+    #[test]
+    fn whole_scalars_keep_their_type() {
+        let mut variables = Variables::default();
+        variables.set("rate", Node::plain("16000"));
+        variables.set("music", Node::plain("./music"));
+        let mut node = parse("a: '${rate}'\nb: ${music}/x$$y").unwrap();
+        interpolate(&mut node, &variables).unwrap();
+        assert_eq!(from_node::<u32>(node.get("a").unwrap()).unwrap(), 16_000);
+        assert_eq!(from_node::<String>(node.get("b").unwrap()).unwrap(), "./music/x$y");
+    }
+
+    #[test]
+    fn undefined_variables_are_named() {
+        let mut variables = Variables::default();
+        variables.set("music", Node::plain("x"));
+        let mut node = parse("a: ${musik}").unwrap();
+        let problem = interpolate(&mut node, &variables).unwrap_err();
+        assert!(problem.message.contains("unknown variable `musik`"));
+        assert!(problem.help.unwrap().contains("`music`"));
+    }
+}

@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use etude_pipeline::run::{BLOCK, MaxRejects};
+
+use crate::size::Size;
+
+/// From a folder of recordings to a trained encoder: one YAML file, streamed, rerun incrementally.
+#[derive(Debug, Parser)]
+#[command(name = "etude", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compute what is not in the store.
+    Run {
+        #[command(flatten)]
+        pipeline: Pipeline,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Check a pipeline file: names, types, ranges, the graph. Reads no audio.
+    Check {
+        #[command(flatten)]
+        pipeline: Pipeline,
+    },
+    /// Say for each stage what a run would do, and why. Writes nothing.
+    Plan {
+        #[command(flatten)]
+        pipeline: Pipeline,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// List the files that a stage's output consists of, one a line.
+    Path {
+        #[command(flatten)]
+        pipeline: Pipeline,
+        /// The stage.
+        stage: String,
+    },
+    /// Draw the graph of stages.
+    Graph {
+        #[command(flatten)]
+        pipeline: Pipeline,
+        /// The language of the drawing.
+        #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+        format: GraphFormat,
+    },
+    /// The operator reference: all operators, or one.
+    Ops {
+        /// The operator.
+        name: Option<String>,
+        /// As one Markdown page.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Print the JSON Schema of pipeline files, for editors.
+    Schema,
+    /// Say which libtorch there is, with how many threads and which devices.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print completions for a shell.
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct Pipeline {
+    /// The pipeline file.
+    pub file: PathBuf,
+    /// Replace the value of a variable; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub settings: Vec<(String, String)>,
+    /// Where shards, snapshots and runs are kept: a folder or file:// URL.
+    #[arg(long, value_name = "URL", default_value = ".etude")]
+    pub store: String,
+    /// One JSON event a line on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What must not change results.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// Threads; by default as many as the machine has cores.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory for what is being worked on, such as 2GiB; by default a sixteenth of the machine's, at least 512MiB.
+    #[arg(long)]
+    pub memory: Option<Size>,
+    /// How many items of a stage may be rejected: a share such as 10% or a number.
+    #[arg(long, value_name = "SHARE", default_value_t = MaxRejects::default())]
+    pub max_rejects: MaxRejects,
+    /// Frames of a block of audio.
+    #[arg(long, hide_short_help = true, default_value_t = BLOCK, value_parser = block)]
+    pub block: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum GraphFormat {
+    Mermaid,
+    Dot,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn block(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(frames) if (16..=192_000).contains(&frames) => Ok(frames),
+        _ => Err("expected 16 to 192000 frames".into()),
+    }
+}

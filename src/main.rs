@@ -1,0 +1,39 @@
+//! `etude`: a dataflow engine for audio pretraining.
+
+mod cli;
+mod commands;
+mod doctor;
+mod graph;
+mod reference;
+mod report;
+mod size;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    quiet_item_threads();
+    match commands::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(commands::Failure::Reported) => ExitCode::FAILURE,
+        Err(commands::Failure::Error(error)) => {
+            eprintln!("error: {error}");
+            match error {
+                etude_pipeline::Error::Cancelled => ExitCode::from(130),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// A panic of an operator becomes a reject with its message: it need not be printed as well.
+fn quiet_item_threads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let item = std::thread::current().name().is_some_and(|name| name.starts_with("etude-item-"));
+        if !item {
+            usual(panic);
+        }
+    }));
+}
