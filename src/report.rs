@@ -90,8 +90,8 @@ impl Report {
                 }
             }
             Event::Message { stage, text, .. } => self.line(&format!("{stage}: {text}")),
-            Event::Result { stage, rows } => {
-                let text = table(&rows);
+            Event::Result { stage, columns, rows } => {
+                let text = table(&columns, &rows);
                 self.bar.suspend(|| print!("{stage}\n{text}"));
             }
             Event::Stage { stage, summary } if summary.status != Status::Reused => {
@@ -156,9 +156,7 @@ fn describe(summary: &Summary) -> String {
 }
 
 /// Rows as aligned text.
-fn table(rows: &[Map<String, Value>]) -> String {
-    let Some(first) = rows.first() else { return "(no rows)\n".into() };
-    let names: Vec<&String> = first.keys().collect();
+fn table(names: &[String], rows: &[Map<String, Value>]) -> String {
     let cell = |value: Option<&Value>| match value {
         Some(Value::Number(number)) if number.is_f64() => {
             format!("{:.3}", number.as_f64().unwrap_or(f64::NAN))
@@ -167,8 +165,8 @@ fn table(rows: &[Map<String, Value>]) -> String {
         Some(value) => value.to_string(),
         None => String::new(),
     };
-    let mut lines: Vec<Vec<String>> = vec![names.iter().map(|name| (*name).clone()).collect()];
-    lines.extend(rows.iter().map(|row| names.iter().map(|name| cell(row.get(*name))).collect()));
+    let mut lines: Vec<Vec<String>> = vec![names.to_vec()];
+    lines.extend(rows.iter().map(|row| names.iter().map(|name| cell(row.get(name))).collect()));
     let widths: Vec<usize> = (0..names.len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();

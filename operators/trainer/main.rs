@@ -11,6 +11,8 @@ mod doctor;
 mod embed;
 mod encoder;
 mod error;
+#[cfg(test)]
+mod golden;
 mod head;
 mod init;
 mod layout;

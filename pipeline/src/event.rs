@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Whom a run reports to.
 pub type Reporter = Arc<dyn Fn(Event) + Send + Sync>;
@@ -29,7 +29,7 @@ pub enum Event {
         summary: Summary,
     },
     /// A table that is a result.
-    Result { stage: String, rows: Vec<serde_json::Map<String, Value>> },
+    Result { stage: String, columns: Vec<String>, rows: Vec<Map<String, Value>> },
     /// The run has ended well. Always the last event.
     Finished { stages: BTreeMap<String, Summary> },
     /// The run has ended with an error. Always the last event.

@@ -127,7 +127,7 @@ impl operator::Read for Reader {
         loop {
             self.context.check()?;
             let seconds = stream.frames() as f64 / f64::from(stream.rate());
-            match stream.next() {
+            match stream.packet() {
                 Ok(None) => break,
                 Ok(Some(planes)) => {
                     not_finite += gather.push(planes, self.decode.channels, output)?;

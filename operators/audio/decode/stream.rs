@@ -83,7 +83,7 @@ impl Stream {
             planes: Vec::new(),
             ahead: false,
         };
-        stream.ahead = stream.packet()?;
+        stream.ahead = stream.decode()?;
         Ok(stream)
     }
 
@@ -103,8 +103,8 @@ impl Stream {
     }
 
     /// The samples of the next packet, a vector a channel; none at the end.
-    pub fn next(&mut self) -> Result<Option<&[Vec<f32>]>, Failure> {
-        if !std::mem::take(&mut self.ahead) && !self.packet()? {
+    pub fn packet(&mut self) -> Result<Option<&[Vec<f32>]>, Failure> {
+        if !std::mem::take(&mut self.ahead) && !self.decode()? {
             return Ok(None);
         }
         self.frames += self.planes.first().map_or(0, |plane| plane.len() as u64);
@@ -112,7 +112,7 @@ impl Stream {
     }
 
     /// Decodes packets until one has frames; false at the end.
-    fn packet(&mut self) -> Result<bool, Failure> {
+    fn decode(&mut self) -> Result<bool, Failure> {
         loop {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,

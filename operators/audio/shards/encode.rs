@@ -135,7 +135,7 @@ mod tests {
     fn decode(bytes: Vec<u8>) -> (u32, Vec<Vec<f32>>) {
         let mut stream = Stream::open(Box::new(Cursor::new(bytes)), None).unwrap();
         let mut planes = vec![Vec::new(); stream.channels()];
-        while let Some(packet) = stream.next().unwrap() {
+        while let Some(packet) = stream.packet().unwrap() {
             planes.iter_mut().zip(packet).for_each(|(plane, samples)| plane.extend_from_slice(samples));
         }
         (stream.rate(), planes)
@@ -171,12 +171,12 @@ mod tests {
     fn beyond_full_scale_is_saturated_and_counted() {
         let plane: Vec<f32> = (0..64).map(|i| [0.5, 1.5, -1.0, -1.2][i % 4]).collect();
         for codec in [Codec::Flac, Codec::I16] {
-            let (bytes, saturated) = codec.encode(&[plane.clone()], 16_000).unwrap();
+            let (bytes, saturated) = codec.encode(std::slice::from_ref(&plane), 16_000).unwrap();
             assert_eq!(saturated, 32);
             let (_, planes) = decode(bytes);
             assert_eq!(planes[0][..4], [0.5, 32767.0 / 32768.0, -1.0, -1.0]);
         }
-        let (bytes, saturated) = Codec::F32.encode(&[plane.clone()], 16_000).unwrap();
+        let (bytes, saturated) = Codec::F32.encode(std::slice::from_ref(&plane), 16_000).unwrap();
         assert_eq!((saturated, decode(bytes).1), (0, vec![plane]));
     }
 }

@@ -169,7 +169,7 @@ fn give(clip: &StoredClip<'_>, context: &Context, output: &mut dyn Output) -> St
         frames: Some(clip.frames),
         view: 0,
     })?;
-    while let Some(planes) = stream.next().map_err(damaged)? {
+    while let Some(planes) = stream.packet().map_err(damaged)? {
         let samples = planes.iter().flatten().copied().collect();
         output.block(Block::planar(planes.len(), samples))?;
     }

@@ -1,6 +1,7 @@
 //! The engine: finds out what has to be computed, and computes it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -287,8 +288,8 @@ impl Engine {
                 }
             }
             if pipeline.stages[unit.stage].declaration.report {
-                let rows = table::rows(&self.store, &snapshot)?;
-                (self.reporter)(Event::Result { stage: name.clone(), rows });
+                let (columns, rows) = table::rows(&self.store, &snapshot)?;
+                (self.reporter)(Event::Result { stage: name.clone(), columns, rows });
             }
             let stage = StageRecord {
                 fingerprint: resolved.fingerprint,
@@ -483,12 +484,6 @@ impl Engine {
             },
         };
         let plan = Arc::new(FusedExec::new(links, missing, shared));
-        let ticker = async {
-            loop {
-                tokio::time::sleep(TICK).await;
-                (self.reporter)(plan.shared().progress.event(&name));
-            }
-        };
         let partition = |partition: usize| {
             let stream = plan.execute(partition, context.clone());
             async move { stream?.try_collect::<Vec<RecordBatch>>().await }
@@ -525,7 +520,7 @@ impl Engine {
         };
         let digests = tokio::select! {
             digests = shards => digests,
-            () = ticker => unreachable!("the ticker does not end"),
+            never = self.tick(&name, plan.shared()) => match never {},
         }?;
         (self.reporter)(plan.shared().progress.event(&name));
         let seconds = plan
@@ -536,6 +531,14 @@ impl Engine {
             .map(|nanos| nanos.load(Ordering::Relaxed) as f64 * 1e-9)
             .collect();
         Ok((digests, seconds))
+    }
+
+    /// Shows progress until it is dropped.
+    async fn tick(&self, stage: &str, shared: &Shared) -> Infallible {
+        loop {
+            tokio::time::sleep(TICK).await;
+            (self.reporter)(shared.progress.event(stage));
+        }
     }
 
     async fn compute_dataset(

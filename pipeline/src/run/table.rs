@@ -11,14 +11,15 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::store::{Snapshot, Store};
 
-/// The rows of a stage's table.
-pub fn rows(store: &Store, snapshot: &Snapshot) -> Result<Vec<Map<String, Value>>, Error> {
-    let mut rows = Vec::new();
+/// The columns and rows of a stage's table.
+pub fn rows(store: &Store, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<Map<String, Value>>), Error> {
+    let (mut columns, mut rows) = (Vec::new(), Vec::new());
     for file in snapshot.files.iter().filter(|file| file.path.ends_with(".parquet")) {
         let path = store.path(&file.path);
         let file = File::open(&path).map_err(Error::io(&path))?;
         for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
             let batch = batch?;
+            columns = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
             for row in 0..batch.num_rows() {
                 let mut values = Map::new();
                 for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
@@ -28,7 +29,7 @@ pub fn rows(store: &Store, snapshot: &Snapshot) -> Result<Vec<Map<String, Value>
             }
         }
     }
-    Ok(rows)
+    Ok((columns, rows))
 }
 
 fn value(column: &dyn Array, row: usize) -> Result<Value, Error> {

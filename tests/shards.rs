@@ -1,0 +1,114 @@
+//! From a folder to shards: what is in them, and that nothing but the data decides their bytes.
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by ending")]
+
+mod common;
+
+use std::process::Command;
+
+use common::{SHARDS, digests, etude, finished, music, some_music, stdout, write_tone, write_wav};
+
+#[test]
+fn threads_and_blocks_do_not_change_a_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let music = some_music(folder.path());
+    std::fs::write(folder.path().join("p.yaml"), SHARDS.replace("{op: shards}", "{op: shards, megabytes: 2}")).unwrap();
+    let mut stores = Vec::new();
+    for (index, limits) in [["1", "16384"], ["2", "16384"], ["2", "1000"], ["3", "50000"]].into_iter().enumerate() {
+        let store = format!("store{index}");
+        let set = format!("music={}", music.display());
+        let [threads, block] = limits;
+        let arguments =
+            ["run", "p.yaml", "--set", &set, "--store", &store, "--threads", threads, "--block", block];
+        finished(etude(folder.path()).args(arguments));
+        stores.push(digests(&folder.path().join(store).join("data")));
+    }
+    assert!(stores[0].len() > 1, "several buckets");
+    assert!(stores.iter().all(|store| *store == stores[0]));
+}
+
+#[test]
+fn a_folder_that_moved_is_the_same_data() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    finished(etude(folder.path()).args(["run", "p.yaml"]));
+    std::fs::rename(folder.path().join("music"), folder.path().join("elsewhere")).unwrap();
+    let again = finished(etude(folder.path()).args(["run", "p.yaml", "--set", "music=elsewhere"]));
+    assert!(again.values().all(|stage| stage["status"] == "reused"));
+}
+
+#[test]
+fn nothing_is_lost_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let music = some_music(folder.path());
+    // One that is too short, one that is no audio, one that ends in the middle of its samples.
+    write_tone(&music.join("short.wav"), 440.0, 2);
+    std::fs::write(music.join("text.wav"), "not a recording at all\n".repeat(500)).unwrap();
+    std::fs::write(music.join("empty.flac"), "").unwrap();
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    let stages = finished(etude(folder.path()).args(["run", "p.yaml", "--max-rejects", "50%"]));
+    for (name, stage) in &stages {
+        let count = |key: &str| stage[key].as_u64().unwrap();
+        assert_eq!(count("items_in"), count("items") + count("filtered") + count("rejected"), "{name}");
+    }
+    assert_eq!(stages["files"]["items"], 6);
+    assert_eq!(stages["audio"]["rejected"], 2);
+    assert_eq!(stages["clips"]["filtered"], 1);
+    assert_eq!(stages["shards"]["items"], 3);
+    let total = |key: &str| stages.values().map(|stage| stage[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(6, stages["shards"]["items"].as_u64().unwrap() + total("filtered") + total("rejected"));
+}
+
+#[test]
+fn saturated_samples_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    // A square wave at full scale overshoots when it is resampled.
+    let square = (0..16_000).map(|i| if (i / 20) % 2 == 0 { i16::MAX } else { i16::MIN });
+    write_wav(&folder.path().join("music/square.wav"), 8000, 1, square);
+    let yaml = SHARDS.replace("seconds: 10", "seconds: 1");
+    std::fs::write(folder.path().join("p.yaml"), &yaml).unwrap();
+    let stages = finished(etude(folder.path()).args(["run", "p.yaml"]));
+    assert!(stages["shards"]["counters"]["saturated_samples"].as_u64().unwrap() > 100);
+    std::fs::write(folder.path().join("p.yaml"), yaml.replace("{op: shards}", "{op: shards, codec: f32}")).unwrap();
+    let stages = finished(etude(folder.path()).args(["run", "p.yaml"]));
+    assert_eq!(stages["shards"]["counters"].as_object(), None);
+}
+
+#[test]
+fn readers_that_others_wrote_read_shards_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    for codec in ["flac", "i16", "f32"] {
+        let yaml = SHARDS.replace("{op: shards}", &format!("{{op: shards, codec: {codec}}}"));
+        std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+        finished(etude(folder.path()).args(["run", "p.yaml"]));
+        let paths = stdout(&etude(folder.path()).args(["path", "p.yaml", "shards"]).output().unwrap());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/read_shards.py");
+        let output = Command::new("python3").arg(script).arg(codec).args(paths.lines()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn decoding_is_what_ffmpeg_gives() {
+    // Where ffmpeg is installed; the comparison over all formats comes with them.
+    if Command::new("ffmpeg").arg("-version").output().is_err() {
+        eprintln!("ffmpeg is not installed: nothing is compared");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "stages:\n  files: {op: scan, path: m}\n  audio: {op: decode}\n  clips: {op: segment, seconds: 3600, tail: keep}\n  shards: {op: shards, codec: f32}\n";
+    std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+    for name in ["asterisk/manolo_camp-morning_coffee.wav", "asc/machine_wars.mp3", "fretsonfire/Feelings/guitar.ogg"] {
+        let path = music().join(name);
+        let file = path.file_name().unwrap();
+        let _ = std::fs::remove_dir_all(folder.path().join("m"));
+        std::fs::create_dir(folder.path().join("m")).unwrap();
+        std::fs::copy(&path, folder.path().join("m").join(file)).unwrap();
+        finished(etude(folder.path()).args(["run", "p.yaml"]));
+        let shard = stdout(&etude(folder.path()).args(["path", "p.yaml", "shards"]).output().unwrap());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/compare_ffmpeg.py");
+        let output = Command::new("python3").arg(script).arg(shard.trim()).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
