@@ -23,7 +23,9 @@ fn check_and_graph_read_no_audio() {
     ok(&["check", &demo()]);
     let mermaid = ok(&["graph", &demo()]);
     assert!(mermaid.starts_with("flowchart TD\n"));
-    for line in ["shards --> views", "model -- model --> trained", "trained --> nearest", "shards[(\"shards\")]"] {
+    for line in
+        ["shards --> views", "model -- model --> trained", "trained --> nearest", "shards[(\"shards\")]"]
+    {
         assert!(mermaid.contains(line), "{line}");
     }
     let dot = ok(&["graph", &demo(), "--format", "dot"]);
@@ -37,7 +39,10 @@ fn every_operator_and_parameter_is_documented() {
     let names: Vec<&str> = overview.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
     assert!(names.len() >= 12);
     for name in &names {
-        assert!(overview.lines().any(|line| line.starts_with(name) && line.len() > name.len() + 20), "{name}");
+        assert!(
+            overview.lines().any(|line| line.starts_with(name) && line.len() > name.len() + 20),
+            "{name}"
+        );
         let page = ok(&["ops", name]);
         assert!(markdown.contains(&format!("## {name}\n")));
         for line in page.lines().filter(|line| line.trim_start().starts_with("- `")) {
@@ -47,8 +52,11 @@ fn every_operator_and_parameter_is_documented() {
     }
     let page = ok(&["ops", "segment"]);
     assert!(page.contains("`seconds` (number, required)") && page.contains("`drop`"));
-    assert_eq!(markdown, std::fs::read_to_string(format!("{}/docs/operators.md", env!("CARGO_MANIFEST_DIR"))).unwrap(),
-        "docs/operators.md is not what `etude ops --markdown` prints: run `make docs`");
+    assert_eq!(
+        markdown,
+        std::fs::read_to_string(format!("{}/docs/operators.md", env!("CARGO_MANIFEST_DIR"))).unwrap(),
+        "docs/operators.md is not what `etude ops --markdown` prints: run `make docs`"
+    );
 }
 
 #[test]
@@ -63,13 +71,16 @@ fn an_unknown_operator_is_answered_with_a_near_one() {
 fn the_schema_knows_the_demo() {
     let schema: Value = serde_json::from_str(&ok(&["schema"])).unwrap();
     let branches = schema["properties"]["stages"]["additionalProperties"]["allOf"].as_array().unwrap();
-    let branch = |name: &str| branches.iter().find(|branch| branch["if"]["properties"]["op"]["const"] == name).unwrap();
+    let branch = |name: &str| {
+        branches.iter().find(|branch| branch["if"]["properties"]["op"]["const"] == name).unwrap()
+    };
     let segment = &branch("segment")["then"];
     assert_eq!(segment["required"], serde_json::json!(["op", "seconds"]));
     assert!(segment["properties"]["seconds"]["description"].as_str().unwrap().contains("seconds"));
     assert_eq!(segment["additionalProperties"], false);
     assert_eq!(branch("scan")["then"]["properties"]["path"]["x-kind"], "location");
-    let text = std::fs::read_to_string(format!("{}/docs/pipeline.schema.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let text =
+        std::fs::read_to_string(format!("{}/docs/pipeline.schema.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
     assert_eq!(schema, serde_json::from_str::<Value>(&text).unwrap(), "run `make docs`");
 }
 
@@ -97,7 +108,10 @@ fn without_the_worker_everything_up_to_the_shards_works() {
     let output = run();
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
-    assert!(text.contains("shards: computed") && text.contains("stage `model`: needs the program etude-trainer"), "{text}");
+    assert!(
+        text.contains("shards: computed") && text.contains("stage `model`: needs the program etude-trainer"),
+        "{text}"
+    );
     assert!(text.contains("make build") && text.contains("LIBTORCH"));
     // What was computed is there.
     assert!(!stderr(&run()).contains("shards: computed"));

@@ -78,8 +78,8 @@ fn trains_to_the_same_weights_from_the_same_seed() {
         let mut command = etude(folder.path());
         command.args(["run", "p.yaml", "--store", store]);
         for setting in settings {
-        command.args(["--set", setting]);
-    }
+            command.args(["--set", setting]);
+        }
         finished(&mut command)
     };
     let stages = run("one", &[]);
@@ -95,11 +95,15 @@ fn trains_to_the_same_weights_from_the_same_seed() {
     assert_eq!(stages["noisy"]["rows"].as_u64().unwrap(), seen * 2);
     assert_eq!(stages["vectors"]["rows"].as_u64().unwrap(), rows);
 
-    let paths = stdout(&etude(folder.path()).args(["path", "p.yaml", "model", "--store", "one"]).output().unwrap());
+    let paths =
+        stdout(&etude(folder.path()).args(["path", "p.yaml", "model", "--store", "one"]).output().unwrap());
     let names: Vec<&str> = paths.lines().map(|path| path.rsplit('/').next().unwrap()).collect();
     assert_eq!(names, ["initial.safetensors", "metrics.parquet", "model.json", "model.safetensors"]);
 
     // Another number of epochs is another training, of the same shards.
     let longer = run("one", &["epochs=4"]);
-    assert_eq!((&longer["shards"]["status"], &longer["model"]["status"]), (&"reused".into(), &"computed".into()));
+    assert_eq!(
+        (&longer["shards"]["status"], &longer["model"]["status"]),
+        (&"reused".into(), &"computed".into())
+    );
 }

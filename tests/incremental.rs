@@ -119,10 +119,15 @@ fn only_missing_shards_are_computed() {
 fn a_killed_run_leaves_the_store_usable() {
     let folder = tempfile::tempdir().unwrap();
     let music = common::music();
-    std::fs::write(folder.path().join("p.yaml"), SHARDS.replace("{op: shards}", "{op: shards, megabytes: 8}")).unwrap();
+    std::fs::write(
+        folder.path().join("p.yaml"),
+        SHARDS.replace("{op: shards}", "{op: shards, megabytes: 8}"),
+    )
+    .unwrap();
     let set = format!("music={}", music.display());
     for milliseconds in [300, 900] {
-        let mut child = shards(folder.path()).args(["--set", &set]).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut child =
+            shards(folder.path()).args(["--set", &set]).stderr(std::process::Stdio::null()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(milliseconds));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -175,7 +180,11 @@ fn a_packet_that_cannot_be_decoded() {
     bytes.truncate(400_000);
     std::fs::create_dir(folder.path().join("music")).unwrap();
     std::fs::write(folder.path().join("music/cut.ogg"), &bytes).unwrap();
-    std::fs::write(folder.path().join("p.yaml"), SHARDS.replace("channels: mono", "channels: mono, errors: skip")).unwrap();
+    std::fs::write(
+        folder.path().join("p.yaml"),
+        SHARDS.replace("channels: mono", "channels: mono, errors: skip"),
+    )
+    .unwrap();
     let stages = finished(&mut shards(folder.path()));
     assert_eq!(stages["shards"]["items"], 1);
     assert!(stages["shards"]["rows"].as_u64().unwrap() >= 1);

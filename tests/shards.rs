@@ -11,9 +11,15 @@ use common::{SHARDS, digests, etude, finished, music, some_music, stdout, write_
 fn threads_and_blocks_do_not_change_a_byte() {
     let folder = tempfile::tempdir().unwrap();
     let music = some_music(folder.path());
-    std::fs::write(folder.path().join("p.yaml"), SHARDS.replace("{op: shards}", "{op: shards, megabytes: 2}")).unwrap();
+    std::fs::write(
+        folder.path().join("p.yaml"),
+        SHARDS.replace("{op: shards}", "{op: shards, megabytes: 2}"),
+    )
+    .unwrap();
     let mut stores = Vec::new();
-    for (index, limits) in [["1", "16384"], ["2", "16384"], ["2", "1000"], ["3", "50000"]].into_iter().enumerate() {
+    for (index, limits) in
+        [["1", "16384"], ["2", "16384"], ["2", "1000"], ["3", "50000"]].into_iter().enumerate()
+    {
         let store = format!("store{index}");
         let set = format!("music={}", music.display());
         let [threads, block] = limits;
@@ -69,7 +75,8 @@ fn saturated_samples_are_counted() {
     std::fs::write(folder.path().join("p.yaml"), &yaml).unwrap();
     let stages = finished(etude(folder.path()).args(["run", "p.yaml"]));
     assert!(stages["shards"]["counters"]["saturated_samples"].as_u64().unwrap() > 100);
-    std::fs::write(folder.path().join("p.yaml"), yaml.replace("{op: shards}", "{op: shards, codec: f32}")).unwrap();
+    std::fs::write(folder.path().join("p.yaml"), yaml.replace("{op: shards}", "{op: shards, codec: f32}"))
+        .unwrap();
     let stages = finished(etude(folder.path()).args(["run", "p.yaml"]));
     assert_eq!(stages["shards"]["counters"].as_object(), None);
 }
@@ -99,7 +106,9 @@ fn decoding_is_what_ffmpeg_gives() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = "stages:\n  files: {op: scan, path: m}\n  audio: {op: decode}\n  clips: {op: segment, seconds: 3600, tail: keep}\n  shards: {op: shards, codec: f32}\n";
     std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
-    for name in ["asterisk/manolo_camp-morning_coffee.wav", "asc/machine_wars.mp3", "fretsonfire/Feelings/guitar.ogg"] {
+    for name in
+        ["asterisk/manolo_camp-morning_coffee.wav", "asc/machine_wars.mp3", "fretsonfire/Feelings/guitar.ogg"]
+    {
         let path = music().join(name);
         let file = path.file_name().unwrap();
         let _ = std::fs::remove_dir_all(folder.path().join("m"));

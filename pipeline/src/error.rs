@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 #[non_exhaustive]
 pub enum Error {
     /// The pipeline file is wrong, in one or several places.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
     Pipeline(Vec<Diagnostic>),
     /// A file or folder cannot be read or written.
     #[error("{}: {source}", .path.display())]

@@ -260,7 +260,11 @@ fn read_stage(
     })?;
     operator.check().map_err(|invalid| {
         let span = place(&places, &invalid.parameter).unwrap_or(op.span);
-        Problem::at(span, format!("{op_name}: `{}` {}", invalid.parameter, invalid.message))
+        let value =
+            value_at(&operator.parameters(), &invalid.parameter).map(|value| format!(", found {value}"));
+        let message =
+            format!("{op_name}: `{}` {}{}", invalid.parameter, invalid.message, value.unwrap_or_default());
+        Problem::at(span, message)
     })?;
     Ok(Stage {
         name: name.to_owned(),
@@ -271,6 +275,16 @@ fn read_stage(
         span: op.span,
         places,
     })
+}
+
+/// The effective value of a parameter, or of a nested one; lists and mappings are not shown.
+fn value_at(parameters: &Json, parameter: &str) -> Option<String> {
+    let value = parameter.split('.').try_fold(parameters, |value, name| match value {
+        Json::Array(list) => list.get(name.parse::<usize>().ok()?),
+        value => value.get(name),
+    })?;
+    let short = value.as_array().is_none_or(|list| list.len() <= 2 && list.iter().all(Json::is_number));
+    (short && !value.is_object() && !value.is_null()).then(|| value.to_string())
 }
 
 fn collect_places(prefix: &str, entries: &[(yaml::Key, Node)], places: &mut HashMap<String, Span>) {

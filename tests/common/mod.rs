@@ -24,7 +24,9 @@ pub fn music() -> PathBuf {
 /// A folder with a copy of a few of them, small ones of each format.
 pub fn some_music(folder: &Path) -> PathBuf {
     let target = folder.join("music");
-    for name in ["asterisk/manolo_camp-morning_coffee.wav", "asc/machine_wars.mp3", "fretsonfire/Feelings/guitar.ogg"] {
+    for name in
+        ["asterisk/manolo_camp-morning_coffee.wav", "asc/machine_wars.mp3", "fretsonfire/Feelings/guitar.ogg"]
+    {
         let path = target.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::copy(music().join(name), path).unwrap();

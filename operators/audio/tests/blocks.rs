@@ -52,8 +52,14 @@ fn stream(path: &Path, operators: &[(&str, Value)], block: usize) -> Clips {
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
-    let item =
-        Item { key: Arc::from("a.wav"), path: path.into(), size: 0, digest: String::new(), stamp: None, rows: None };
+    let item = Item {
+        key: Arc::from("a.wav"),
+        path: path.into(),
+        size: 0,
+        digest: String::new(),
+        stamp: None,
+        rows: None,
+    };
     let mut clips = Clips::default();
     let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
     instance.run(&item, &mut clips, &mut Trail::new(chain.len(), None)).unwrap();
@@ -186,7 +192,8 @@ impl Output for Columns {
     }
 
     fn block(&mut self, block: Block) -> Step {
-        let column = |frame: usize| (0..block.channels()).map(|channel| block.channel(channel)[frame]).collect();
+        let column =
+            |frame: usize| (0..block.channels()).map(|channel| block.channel(channel)[frame]).collect();
         self.0.extend((0..block.frames()).map(column));
         Ok(())
     }
@@ -207,8 +214,14 @@ fn run_columns(path: &Path, operators: &[(&str, Value)], block: usize, output: &
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
-    let item =
-        Item { key: Arc::from("a.wav"), path: path.into(), size: 0, digest: String::new(), stamp: None, rows: None };
+    let item = Item {
+        key: Arc::from("a.wav"),
+        path: path.into(),
+        size: 0,
+        digest: String::new(),
+        stamp: None,
+        rows: None,
+    };
     let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
     instance.run(&item, output, &mut Trail::new(chain.len(), None)).unwrap();
 }
@@ -246,14 +259,16 @@ fn log_mel_is_pytorchs() {
         golden["front_end"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");
-    let sample = |t: f64| 0.5 * (std::f64::consts::TAU * 110.0 * t / 8000.0).sin() + 0.1 * (0.013 * t * t).sin();
+    let sample =
+        |t: f64| 0.5 * (std::f64::consts::TAU * 110.0 * t / 8000.0).sin() + 0.1 * (0.013 * t * t).sin();
     write_wav(&path, 8000, &[(0..2048).map(|t| sample(f64::from(t)) as f32).collect()]);
     let mel = json!({"n_fft": 256, "hop": 128, "n_mels": 16, "f_min": 50, "f_max": 4000});
     let mut columns = Columns::default();
     run_columns(&path, &[("decode", json!({})), ("log_mel", mel)], 500, &mut columns);
     let frames = columns.0.len();
     assert_eq!((frames, columns.0[0].len()), (15, 16));
-    let ours: Vec<f64> = (0..16).flat_map(|band| columns.0.iter().map(move |column| f64::from(column[band]))).collect();
+    let ours: Vec<f64> =
+        (0..16).flat_map(|band| columns.0.iter().map(move |column| f64::from(column[band]))).collect();
     let mean = ours.iter().sum::<f64>() / ours.len() as f64;
     let deviation = (ours.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / ours.len() as f64).sqrt();
     for (ours, theirs) in ours.iter().zip(theirs) {
@@ -270,7 +285,10 @@ fn crops_depend_on_the_key_alone() {
         ("decode", json!({})),
         ("segment", json!({"seconds": 1.0})),
         ("crop", json!({"seconds": 0.25, "views": 2})),
-        ("augment", json!({"chain": [{"gain": {}}, {"noise": {}}, {"polarity": {}}, {"low_pass": {"cutoff": [500, 3000]}}]})),
+        (
+            "augment",
+            json!({"chain": [{"gain": {}}, {"noise": {}}, {"polarity": {}}, {"low_pass": {"cutoff": [500, 3000]}}]}),
+        ),
     ];
     let views = stream(&path, &operators, 1_000);
     assert_eq!(views.done.len(), 10);

@@ -72,7 +72,9 @@ impl Operator for Retrieve {
             match flow {
                 Flow::Table(schema) if schema.field_with_name("vector").is_ok() => {}
                 other => {
-                    return Err(format!("expects tables of vectors, such as embed or pool give, not {other}"));
+                    return Err(format!(
+                        "expects tables of vectors, such as embed or pool give, not {other}"
+                    ));
                 }
             }
         }

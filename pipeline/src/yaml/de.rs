@@ -51,17 +51,45 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> Problem {
     Problem { span: None, message: format!("unknown {kind} `{name}`"), help: Some(help) }
 }
 
+/// What a type expects, in the words of someone who writes YAML.
+fn expectation(expected: &dyn de::Expected) -> String {
+    match expected.to_string().as_str() {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more".into(),
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
+        "f32" | "f64" => "a number".into(),
+        "a boolean" => "true or false".into(),
+        "a sequence" => "a list".into(),
+        other if other.starts_with("struct ") => "a mapping of parameters".into(),
+        other => other.into(),
+    }
+}
+
+fn finding(found: &de::Unexpected<'_>) -> String {
+    match found {
+        de::Unexpected::Str(text) => format!("`{text}`"),
+        de::Unexpected::Bool(value) => format!("`{value}`"),
+        de::Unexpected::Unsigned(value) => format!("`{value}`"),
+        de::Unexpected::Signed(value) => format!("`{value}`"),
+        de::Unexpected::Float(value) => format!("`{value}`"),
+        de::Unexpected::Unit => "nothing".into(),
+        de::Unexpected::Seq => "a list".into(),
+        de::Unexpected::Map => "a mapping".into(),
+        other => other.to_string(),
+    }
+}
+
 impl de::Error for Problem {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self { span: None, message: message.to_string(), help: None }
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self { span: None, message: format!("expected {expected}, found {found}"), help: None }
+        let message = format!("expected {}, found {}", expectation(expected), finding(&found));
+        Self { span: None, message, help: None }
     }
 
     fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self { span: None, message: format!("expected {expected}, found {found}"), help: None }
+        Self::invalid_type(found, expected)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
