@@ -22,8 +22,9 @@ macro_rules! refused {
     ($($name:ident: $yaml:expr;)*) => {$(
         #[test]
         fn $name() {
-            let said = refused("check", &$yaml);
-            assert_eq!(said, refused("run", &$yaml));
+            let yaml: String = $yaml.into();
+            let said = refused("check", &yaml);
+            assert_eq!(said, refused("run", &yaml));
             insta::assert_snapshot!(said);
         }
     )*};
@@ -56,8 +57,8 @@ fn train(old: &str, new: &str) -> String {
 
 refused! {
     syntax: shards("{op: shards}", "{op: shards");
-    empty_file: String::new();
-    no_stages: "name: x\n".to_owned();
+    empty_file: "";
+    no_stages: "name: x\n";
     unknown_key: shards("vars:", "variables:");
     unknown_operator: shards("op: resample", "op: resmaple");
     operator_is_missing: shards("{op: shards}", "{codec: flac}");
@@ -78,7 +79,7 @@ refused! {
     duplicate_key: shards("{op: shards}", "{op: shards, codec: flac, codec: i16}");
     duplicate_stage: shards("  shards:", "  clips:");
     undefined_variable: shards("${music}", "${musik}");
-    first_stage_reads_nothing: "stages:\n  audio: {op: decode}\n".to_owned();
+    first_stage_reads_nothing: "stages:\n  audio: {op: decode}\n";
     source_with_input: shards("{op: scan,", "{op: scan, from: clips,");
     wrong_schema: shards("{op: segment, seconds: \"${seconds}\"}", "{op: segment, seconds: 1, from: files}");
     recordings_for_clips: shards("{op: shards}", "{op: shards, from: at16k}");

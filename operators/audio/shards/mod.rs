@@ -3,6 +3,7 @@
 mod encode;
 mod reader;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray};
@@ -74,20 +75,30 @@ impl Operator for Shards {
     }
 }
 
+/// What tells `datasets` that `audio` is audio: without it the column is a plain struct there.
+const HUGGING_FACE: &str = concat!(
+    r#"{"info":{"features":{"item":{"dtype":"string","_type":"Value"},"start":{"dtype":"int64","_type":"Value"},"#,
+    r#""rate":{"dtype":"int32","_type":"Value"},"channels":{"dtype":"int32","_type":"Value"},"#,
+    r#""frames":{"dtype":"int64","_type":"Value"},"audio":{"_type":"Audio"}}}}"#
+);
+
 /// The columns of a shard.
 pub fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
+    let metadata = HashMap::from([("huggingface".to_owned(), HUGGING_FACE.to_owned())]);
+    let columns = Schema::new(vec![
         Field::new("item", DataType::Utf8, false),
         Field::new("start", DataType::Int64, false),
         Field::new("rate", DataType::Int32, false),
         Field::new("channels", DataType::Int32, false),
         Field::new("frames", DataType::Int64, false),
-        Field::new("audio", DataType::Struct(audio_fields()), false),
-    ]))
+        Field::new("audio", DataType::Struct(audio_fields()), true),
+    ]);
+    Arc::new(columns.with_metadata(metadata))
 }
 
 fn audio_fields() -> Fields {
-    vec![Field::new("bytes", DataType::Binary, false), Field::new("path", DataType::Utf8, false)].into()
+    // Never null here, but `datasets` takes the column for audio only where it may be.
+    vec![Field::new("bytes", DataType::Binary, true), Field::new("path", DataType::Utf8, true)].into()
 }
 
 impl operator::Sink for Shards {

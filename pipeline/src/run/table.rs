@@ -11,8 +11,11 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::store::{Snapshot, Store};
 
-/// The columns and rows of a stage's table.
-pub fn rows(store: &Store, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<Map<String, Value>>), Error> {
+/// A small table: its columns in order, and its rows by column.
+pub type Rows = (Vec<String>, Vec<Map<String, Value>>);
+
+/// The table of a stage.
+pub fn rows(store: &Store, snapshot: &Snapshot) -> Result<Rows, Error> {
     let (mut columns, mut rows) = (Vec::new(), Vec::new());
     for file in snapshot.files.iter().filter(|file| file.path.ends_with(".parquet")) {
         let path = store.path(&file.path);
