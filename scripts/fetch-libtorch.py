@@ -5,7 +5,7 @@ usage: fetch-libtorch.py FOLDER
 
 FOLDER/{lib,include} is then what LIBTORCH may point at. The wheels are downloaded by pip,
 checked against the hashes below, and deleted; of the libraries only those that a CPU build
-loads are kept (437 MB on x86-64). A folder that is complete is left alone.
+loads are kept (500 MB on x86-64, headers included). A folder that is complete is left alone.
 """
 import hashlib
 import pathlib

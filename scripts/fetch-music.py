@@ -49,7 +49,7 @@ def wrong(folder):
     """The files that are missing or differ."""
     def differs(name, sha256):
         with (folder / name).open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest() != sha256
+            return hashlib.sha256(handle.read()).hexdigest() != sha256
     return [name for name in LICENCES if not (folder / name).is_file()] + [
         name for name, sha256 in RECORDINGS.items()
         if not (folder / name).is_file() or differs(name, sha256)]

@@ -21,33 +21,45 @@ pub enum Command {
     /// Compute what is not in the store.
     Run {
         #[command(flatten)]
-        pipeline: Pipeline,
+        source: Source,
+        #[command(flatten)]
+        store: Store,
         #[command(flatten)]
         limits: Limits,
+        /// One JSON event a line on standard output.
+        #[arg(long)]
+        json: bool,
     },
     /// Check a pipeline file: names, types, ranges, the graph. Reads no audio.
     Check {
         #[command(flatten)]
-        pipeline: Pipeline,
+        source: Source,
     },
     /// Say for each stage what a run would do, and why. Writes nothing.
     Plan {
         #[command(flatten)]
-        pipeline: Pipeline,
+        source: Source,
         #[command(flatten)]
-        limits: Limits,
+        store: Store,
+        #[command(flatten)]
+        threads: Threads,
+        /// One JSON object a stage and line.
+        #[arg(long)]
+        json: bool,
     },
     /// List the files that a stage's output consists of, one a line.
     Path {
         #[command(flatten)]
-        pipeline: Pipeline,
+        source: Source,
         /// The stage.
         stage: String,
+        #[command(flatten)]
+        store: Store,
     },
     /// Draw the graph of stages.
     Graph {
         #[command(flatten)]
-        pipeline: Pipeline,
+        source: Source,
         /// The language of the drawing.
         #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
         format: GraphFormat,
@@ -56,7 +68,7 @@ pub enum Command {
     Ops {
         /// The operator.
         name: Option<String>,
-        /// As one Markdown page.
+        /// As Markdown.
         #[arg(long)]
         markdown: bool,
     },
@@ -73,26 +85,33 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct Pipeline {
+pub struct Source {
     /// The pipeline file.
     pub file: PathBuf,
     /// Replace the value of a variable; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub settings: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct Store {
     /// Where shards, snapshots and runs are kept: a folder or file:// URL.
-    #[arg(long, value_name = "URL", default_value = ".etude")]
-    pub store: String,
-    /// One JSON event a line on standard output.
-    #[arg(long)]
-    pub json: bool,
+    #[arg(long = "store", value_name = "URL", default_value = ".etude")]
+    pub url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Threads {
+    /// Threads; by default as many as the machine has cores.
+    #[arg(long = "threads", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub number: Option<u16>,
 }
 
 /// What must not change results.
 #[derive(Debug, Args)]
 pub struct Limits {
-    /// Threads; by default as many as the machine has cores.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    #[command(flatten)]
+    pub threads: Threads,
     /// Memory for what is being worked on, such as 2GiB; by default a sixteenth of the machine's, at least 512MiB.
     #[arg(long)]
     pub memory: Option<Size>,

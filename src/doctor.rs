@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::size::Size;
 
-/// Prints what a run would find on this machine.
-pub fn doctor(as_json: bool) -> Result<(), Error> {
+/// What a run would find on this machine.
+pub fn report(as_json: bool) -> Result<String, Error> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let memory = Size::of_machine().0;
     let worker = match worker::find() {
@@ -30,30 +30,32 @@ pub fn doctor(as_json: bool) -> Result<(), Error> {
             }
         }
     };
+    let version = env!("CARGO_PKG_VERSION");
     if as_json {
         let learning = worker.unwrap_or_else(|problem| json!({"problem": problem}));
-        println!(
-            "{}",
-            json!({"etude": env!("CARGO_PKG_VERSION"), "threads": threads, "memory": memory, "learning": learning})
-        );
-        return Ok(());
+        let found = json!({"etude": version, "threads": threads, "memory": memory, "learning": learning});
+        return Ok(format!("{found}\n"));
     }
-    println!("etude     {}", env!("CARGO_PKG_VERSION"));
-    println!("threads   {threads}");
-    println!("memory    {} MiB (--memory)", memory >> 20);
+    let mut text =
+        format!("etude     {version}\nthreads   {threads}\nmemory    {} MiB (--memory)\n", memory >> 20);
     match worker {
         Ok(found) => {
-            let text = |key: &str| match &found[key] {
+            let show = |key: &str| match &found[key] {
                 Value::String(text) => text.clone(),
                 Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
                 Value::Null => "unknown".into(),
                 other => other.to_string(),
             };
-            println!("worker    {}", text("worker"));
-            println!("libtorch  {} ({}), {} threads", text("libtorch"), text("library"), text("threads"));
-            println!("devices   {}", text("devices"));
+            text += &format!("worker    {}\n", show("worker"));
+            text += &format!(
+                "libtorch  {} ({}), {} threads\n",
+                show("libtorch"),
+                show("library"),
+                show("threads")
+            );
+            text += &format!("devices   {}\n", show("devices"));
         }
-        Err(problem) => println!("{problem}"),
+        Err(problem) => text += &format!("{problem}\n"),
     }
-    Ok(())
+    Ok(text)
 }

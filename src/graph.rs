@@ -14,8 +14,9 @@ pub fn draw(pipeline: &Pipeline, format: GraphFormat) -> String {
         let (name, operator) = (&stage.name, stage.declaration.name);
         let label = if name == operator { name.clone() } else { format!("{name}: {operator}") };
         text += &match (format, stage.materialises()) {
-            (GraphFormat::Mermaid, true) => format!("  {name}[(\"{label}\")]\n"),
-            (GraphFormat::Mermaid, false) => format!("  {name}[\"{label}\"]\n"),
+            // `end` is a word of mermaid's, as a name it needs another id.
+            (GraphFormat::Mermaid, true) => format!("  {}[(\"{label}\")]\n", id(name)),
+            (GraphFormat::Mermaid, false) => format!("  {}[\"{label}\"]\n", id(name)),
             (GraphFormat::Dot, true) => format!("  \"{name}\" [label=\"{label}\", shape=cylinder]\n"),
             (GraphFormat::Dot, false) => format!("  \"{name}\" [label=\"{label}\"]\n"),
         };
@@ -25,8 +26,8 @@ pub fn draw(pipeline: &Pipeline, format: GraphFormat) -> String {
             for read in reads {
                 let (from, to) = (&pipeline.stages[*read].name, &stage.name);
                 text += &match (format, *port == "from") {
-                    (GraphFormat::Mermaid, true) => format!("  {from} --> {to}\n"),
-                    (GraphFormat::Mermaid, false) => format!("  {from} -- {port} --> {to}\n"),
+                    (GraphFormat::Mermaid, true) => format!("  {} --> {}\n", id(from), id(to)),
+                    (GraphFormat::Mermaid, false) => format!("  {} -- {port} --> {}\n", id(from), id(to)),
                     (GraphFormat::Dot, true) => format!("  \"{from}\" -> \"{to}\"\n"),
                     (GraphFormat::Dot, false) => format!("  \"{from}\" -> \"{to}\" [label=\"{port}\"]\n"),
                 };
@@ -37,4 +38,8 @@ pub fn draw(pipeline: &Pipeline, format: GraphFormat) -> String {
         text += "}\n";
     }
     text
+}
+
+fn id(name: &str) -> String {
+    if name.eq_ignore_ascii_case("end") { format!("stage_{name}") } else { name.to_owned() }
 }

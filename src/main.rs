@@ -16,8 +16,7 @@ fn main() -> ExitCode {
     quiet_item_threads();
     match commands::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(commands::Failure::Reported) => ExitCode::FAILURE,
-        Err(commands::Failure::Error(error)) => {
+        Err(error) => {
             eprintln!("error: {error}");
             match error {
                 etude_pipeline::Error::Cancelled => ExitCode::from(130),

@@ -10,8 +10,8 @@ pub fn render(name: Option<&str>, markdown: bool) -> Result<String, Error> {
     if let Some(name) = name {
         let declaration = TABLE.get(name).ok_or_else(|| {
             let near =
-                TABLE.nearest(name).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Error::Other(format!("unknown operator `{name}`{near} known: {}", TABLE.names().join(", ")))
+                TABLE.nearest(name).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+            Error::Other(format!("unknown operator `{name}`{near}; known: {}", TABLE.names().join(", ")))
         })?;
         return Ok(full(declaration, markdown));
     }

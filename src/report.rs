@@ -3,7 +3,7 @@
 //! Results go to standard output, everything else to standard error.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,8 +46,7 @@ impl Report {
     pub fn event(&self, event: Event) {
         if self.json {
             if let Ok(line) = serde_json::to_string(&event) {
-                let mut output = std::io::stdout().lock();
-                let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+                crate::commands::print(&(line + "\n"));
             }
             return;
         }
@@ -92,7 +91,7 @@ impl Report {
             Event::Message { stage, text, .. } => self.line(&format!("{stage}: {text}")),
             Event::Result { stage, columns, rows } => {
                 let text = table(&columns, &rows);
-                self.bar.suspend(|| print!("{stage}\n{text}"));
+                self.bar.suspend(|| crate::commands::print(&format!("{stage}\n{text}")));
             }
             Event::Stage { stage, summary } if summary.status != Status::Reused => {
                 self.line(&format!("{stage}: {}", describe(&summary)));

@@ -113,8 +113,16 @@ fn without_the_worker_everything_up_to_the_shards_works() {
         "{text}"
     );
     assert!(text.contains("make build") && text.contains("LIBTORCH"));
+    assert!(text.contains("ETUDE_TRAINER names"), "{text}");
     // What was computed is there.
     assert!(!stderr(&run()).contains("shards: computed"));
+}
+
+#[test]
+fn results_that_nobody_reads_to_the_end() {
+    let script = format!("\"{}\" schema | true", env!("CARGO_BIN_EXE_etude"));
+    let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
 }
 
 #[cfg(unix)]

@@ -100,6 +100,29 @@ fn trains_to_the_same_weights_from_the_same_seed() {
     let names: Vec<&str> = paths.lines().map(|path| path.rsplit('/').next().unwrap()).collect();
     assert_eq!(names, ["initial.safetensors", "metrics.parquet", "model.json", "model.safetensors"]);
 
+    // How clips are spread over shards does not matter.
+    let yaml = SMALL.replace("{op: shards}", "{op: shards, megabytes: 1}");
+    std::fs::write(folder.path().join("p.yaml"), &yaml).unwrap();
+    run("spread", &[]);
+    let models = |store: &str| -> Vec<Vec<u8>> {
+        let all = digests(&folder.path().join(store).join("data"));
+        all.into_iter().filter(|(name, _)| name.ends_with(".safetensors")).map(|(_, bytes)| bytes).collect()
+    };
+    assert!(models("spread") == models("one"), "weights differ");
+    std::fs::write(folder.path().join("p.yaml"), SMALL).unwrap();
+
+    // A file of a checkpoint that is lost is made again.
+    std::fs::remove_file(paths.lines().last().unwrap()).unwrap();
+    assert_eq!(run("one", &[])["model"]["status"], "computed");
+    assert!(digests(&folder.path().join("one/data")) == one);
+    assert!(run("one", &[]).values().all(|stage| stage["status"] == "reused"));
+
+    // A table of results names the stages as they are called now.
+    std::fs::write(folder.path().join("p.yaml"), SMALL.replace("  vectors:", "  renamed:")).unwrap();
+    let output = etude(folder.path()).args(["run", "p.yaml", "--store", "one"]).output().unwrap();
+    assert!(stdout(&output).contains("renamed"), "{}", stdout(&output));
+    std::fs::write(folder.path().join("p.yaml"), SMALL).unwrap();
+
     // Another number of epochs is another training, of the same shards.
     let longer = run("one", &["epochs=4"]);
     assert_eq!(

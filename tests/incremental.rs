@@ -174,6 +174,112 @@ fn rejects_are_told_and_counted() {
 }
 
 #[test]
+fn a_damaged_shard_is_computed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    finished(&mut shards(folder.path()));
+    let before = digests(&folder.path().join(".etude/data"));
+    let paths = stdout(&etude(folder.path()).args(["path", "p.yaml", "shards"]).output().unwrap());
+    let path = paths.lines().next().unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    std::fs::write(path, &bytes[..bytes.len() - 1000]).unwrap();
+    assert_eq!(finished(&mut shards(folder.path()))["shards"]["status"], "computed");
+    assert_eq!(before, digests(&folder.path().join(".etude/data")));
+}
+
+/// Writes a tone as FLAC, by way of a shard.
+fn write_flac(folder: &Path, target: &Path) {
+    write_tone(&folder.join("tone/tone.wav"), 440.0, 12);
+    let yaml = SHARDS.replace("rate: 16000", "rate: 8000").replace("seconds: 10", "seconds: 12");
+    std::fs::write(folder.join("flac.yaml"), yaml).unwrap();
+    let arguments = ["--set", "music=tone", "--store", "flac"];
+    finished(etude(folder).args(["run", "flac.yaml"]).args(arguments));
+    let paths =
+        stdout(&etude(folder).args(["path", "flac.yaml", "shards"]).args(arguments).output().unwrap());
+    let file = std::fs::File::open(paths.trim()).unwrap();
+    let mut reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap();
+    let batch = reader.next().unwrap().unwrap();
+    let audio = arrow::array::AsArray::as_struct(batch.column(5));
+    let bytes = arrow::array::AsArray::as_binary::<i32>(audio.column(0)).value(0);
+    std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+    std::fs::write(target, bytes).unwrap();
+}
+
+#[test]
+fn no_frame_is_lost_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("music/tone.flac");
+    write_flac(folder.path(), &path);
+    let good = std::fs::read(&path).unwrap();
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    let outcome = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let stages = finished(shards(folder.path()).args(["--max-rejects", "1"]));
+        (stages["audio"]["items"].as_u64().unwrap(), stages["audio"]["rejected"].as_u64().unwrap())
+    };
+    assert_eq!(outcome(&good), (1, 0));
+    // A tag at the end is no frame.
+    assert_eq!(outcome(&[good.as_slice(), b"TAG", &[0; 125]].concat()), (1, 0));
+    // A flipped bit in the first, a middle and the last quarter, and an end that is missing.
+    for at in [200, good.len() / 2, good.len() * 7 / 8] {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        assert_eq!(outcome(&bad), (0, 1), "a flipped bit at byte {at}");
+    }
+    assert_eq!(outcome(&good[..good.len() * 3 / 5]), (0, 1));
+    // Left out and counted, if that is what is asked for.
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 0x10;
+    std::fs::write(&path, bad).unwrap();
+    std::fs::write(
+        folder.path().join("p.yaml"),
+        SHARDS.replace("channels: mono", "channels: mono, errors: skip"),
+    )
+    .unwrap();
+    let stages = finished(&mut shards(folder.path()));
+    assert_eq!((&stages["audio"]["items"], &stages["audio"]["rejected"]), (&1.into(), &0.into()));
+    assert!(stages["audio"]["counters"]["skipped_packets"].as_u64().unwrap() >= 1);
+}
+
+#[test]
+fn files_that_claim_what_is_not_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write_tone(&folder.path().join("music/good.wav"), 440.0, 12);
+    let good = std::fs::read(folder.path().join("music/good.wav")).unwrap();
+    let with = |name: &str, at: usize, bytes: &[u8]| {
+        let mut file = good.clone();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        std::fs::write(folder.path().join("music").join(name), file).unwrap();
+    };
+    // Written to a pipe: the length is not known. That one is good.
+    let mut pipe = good.clone();
+    pipe[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    pipe[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+    std::fs::write(folder.path().join("music/pipe.wav"), pipe).unwrap();
+    with("long.wav", 40, &1_900_000_000u32.to_le_bytes());
+    with("no_rate.wav", 24, &0u32.to_le_bytes());
+    with("slow.wav", 24, &1u32.to_le_bytes());
+    with("channels.wav", 22, &u16::MAX.to_le_bytes());
+    with("none.wav", 40, &0u32.to_le_bytes());
+    std::fs::write(folder.path().join("music/cut.wav"), &good[..good.len() / 2]).unwrap();
+    std::fs::write(folder.path().join("music/really.mp3"), &good).unwrap();
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    let told = events(shards(folder.path()).args(["--max-rejects", "100%"]), true);
+    let rejected: Vec<&str> = told
+        .iter()
+        .filter(|event| event["event"] == "rejected")
+        .inspect(|event| assert_ne!(event["class"], "panic", "{event}"))
+        .map(|event| event["item"].as_str().unwrap())
+        .collect();
+    assert_eq!(rejected, ["channels.wav", "cut.wav", "long.wav", "no_rate.wav", "none.wav", "slow.wav"]);
+    assert_eq!(told.last().unwrap()["stages"]["shards"]["items"], 3);
+}
+
+#[test]
 fn a_packet_that_cannot_be_decoded() {
     let folder = tempfile::tempdir().unwrap();
     let mut bytes = std::fs::read(common::music().join("fretsonfire/Feelings/guitar.ogg")).unwrap();

@@ -47,8 +47,12 @@ pub fn find() -> Option<PathBuf> {
 
 /// What is missing, and how to get it.
 pub fn missing() -> String {
+    let place = match std::env::var_os("ETUDE_TRAINER") {
+        Some(path) => format!("at {}, which ETUDE_TRAINER names", PathBuf::from(path).display()),
+        None => "beside this program or on the PATH".into(),
+    };
     format!(
-        "needs the program {PROGRAM}, which links libtorch and was not found beside this program or on the PATH; \
+        "needs the program {PROGRAM}, which links libtorch and was not found {place}; \
          `make build` fetches a CPU libtorch and builds it (set LIBTORCH or LIBTORCH_USE_PYTORCH=1 to use one of \
          your own), and ETUDE_TRAINER names one elsewhere"
     )
@@ -116,17 +120,28 @@ impl Dataset for Worker {
             }
         });
         loop {
-            let line = match lines.recv_timeout(Duration::from_millis(100)) {
+            let said = lines.recv_timeout(Duration::from_millis(100));
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let line = match said {
                 Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => return Err(Error::Cancelled),
                 Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) if cancel.is_cancelled() => return Err(Error::Cancelled),
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = child.0.wait().map_err(failed)?;
+                    // An interrupt reaches the worker as well, and sometimes first.
+                    std::thread::sleep(Duration::from_millis(50));
+                    if cancel.is_cancelled() {
+                        return Err(Error::Cancelled);
+                    }
                     let text = errors.join().unwrap_or_default();
                     let tail: Vec<&str> = text.lines().rev().take(5).collect();
                     let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-                    return Err(Error::stage(stage, format!("{PROGRAM} ended early ({status}): {tail}")));
+                    let mut message = format!("{PROGRAM} ended early ({status}): {tail}");
+                    if tail.contains("shared librar") {
+                        message += "\nit was built against a libtorch that is not there any more: `make build` fetches one";
+                    }
+                    return Err(Error::stage(stage, message));
                 }
             };
             match serde_json::from_str(&line) {

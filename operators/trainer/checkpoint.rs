@@ -11,12 +11,14 @@ use crate::parameters::{Named, Tensors};
 
 /// Writes the tensors as safetensors; the same tensors give the same bytes.
 pub fn write(path: &Path, tensors: &[Named]) -> Result<(), Error> {
-    Ok(fs::write(path, to_bytes(tensors)?)?)
+    let file = |source| Error::File { path: path.to_owned(), source };
+    fs::write(path, to_bytes(tensors)?).map_err(file)
 }
 
 /// Reads the tensors.
 pub fn read(path: &Path) -> Result<Tensors, Error> {
-    from_bytes(&fs::read(path)?)
+    let file = |source| Error::File { path: path.to_owned(), source };
+    from_bytes(&fs::read(path).map_err(file)?)
 }
 
 fn to_bytes(tensors: &[Named]) -> Result<Vec<u8>, Error> {

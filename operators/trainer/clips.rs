@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etude_audio::shards::Shard;
 use etude_learning::TABLE;
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{ChainReport, Item, Output, SignalInput, Step, Stop};
@@ -15,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 
-/// The clips of a job. Clip i is a row of a shard; any can be read alone.
+/// The clips of a job, numbered in the order of items and starts. Each is a row of a shard that can be read alone.
 pub struct Clips {
     chain: Chain,
-    /// Each shard with the index of its first clip.
-    shards: Vec<(u64, PathBuf)>,
+    shards: Vec<PathBuf>,
+    /// For each item the index of its first clip, its shard and its first row there.
+    items: Vec<(u64, usize, u64)>,
     count: u64,
 }
 
@@ -40,12 +40,12 @@ impl Clips {
     /// The clips of an input.
     pub fn open(input: &SignalInput, seed: u64) -> Result<Self, Error> {
         let chain = Chain::of_input(&TABLE, input, seed)?;
-        let (mut shards, mut count) = (Vec::new(), 0);
-        for path in &input.shards {
-            shards.push((count, path.clone()));
-            count += Shard::open(path)?.rows();
+        let (mut items, mut count) = (Vec::with_capacity(input.items.len()), 0);
+        for &(shard, first, rows) in &input.items {
+            items.push((count, shard, first));
+            count += rows;
         }
-        Ok(Self { chain, shards, count })
+        Ok(Self { chain, shards: input.shards.clone(), items, count })
     }
 
     /// How many there are.
@@ -79,15 +79,19 @@ impl Clips {
         mut take: impl FnMut(Signal),
     ) -> Result<(), Error> {
         for &clip in clips {
-            let shard = self.shards.partition_point(|(first, _)| *first <= clip) - 1;
-            let (first, path) = &self.shards[shard];
+            let item = self.items.partition_point(|(first, ..)| *first <= clip).saturating_sub(1);
+            let found = self
+                .items
+                .get(item)
+                .and_then(|&(before, shard, first)| Some((self.shards.get(shard)?, first + clip - before)));
+            let (path, row) = found.ok_or_else(|| Error::Input(format!("there is no clip {clip}")))?;
             let item = Item {
                 key: Arc::from(""),
                 path: path.clone(),
                 size: 0,
                 digest: String::new(),
                 stamp: None,
-                rows: Some((clip - first, 1)),
+                rows: Some((row, 1)),
             };
             let mut trail = Trail::new(self.chain.len(), None);
             let mut collect = Collect { open: None, take: &mut take };

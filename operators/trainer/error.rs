@@ -6,6 +6,9 @@ pub enum Error {
     /// A file or stream cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A file of a checkpoint cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    File { path: std::path::PathBuf, source: std::io::Error },
     /// Parquet.
     #[error(transparent)]
     Parquet(#[from] parquet::errors::ParquetError),

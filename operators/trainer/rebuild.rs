@@ -52,7 +52,9 @@ impl Description {
 
     /// Reads a checkpoint's description.
     pub fn read(folder: &Path) -> Result<Self, Error> {
-        let description: Self = serde_json::from_str(&fs::read_to_string(folder.join(DESCRIPTION))?)?;
+        let path = folder.join(DESCRIPTION);
+        let file = |source| Error::File { path: path.clone(), source };
+        let description: Self = serde_json::from_str(&fs::read_to_string(&path).map_err(file)?)?;
         if description.format != 1 {
             return Err(Error::Checkpoint(format!("format {} is not known", description.format)));
         }

@@ -5,11 +5,13 @@ use std::io::Write;
 
 use etude_learning::worker::Say;
 
-/// Says one line. If nobody listens any more there is nobody to tell.
+/// Says one line. When nobody listens any more nobody waits for the result either.
 pub fn say(what: &Say) {
     if let Ok(line) = serde_json::to_string(what) {
         let mut output = std::io::stdout().lock();
-        let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+        if writeln!(output, "{line}").and_then(|()| output.flush()).is_err() {
+            std::process::exit(1);
+        }
     }
 }
 

@@ -112,7 +112,7 @@ impl Pipeline {
     }
 }
 
-/// The place of a parameter, or of the one that it is nested in.
+/// The place of a parameter, or of the one that it is nested in; none for the stage itself.
 fn place(places: &HashMap<String, Span>, parameter: &str) -> Option<Span> {
     let mut path = parameter;
     loop {
@@ -183,7 +183,7 @@ fn variables(root: &Node, settings: &[(String, String)]) -> Result<Variables, Pr
             return Err(Problem::at(vars.span, format!("`vars` is a mapping, this is {}", vars.kind())));
         }
         for (key, node) in vars.entries() {
-            let setting = settings.iter().find(|(name, _)| *name == key.text);
+            let setting = settings.iter().rev().find(|(name, _)| *name == key.text);
             let mut node = setting.map_or_else(|| node.clone(), |(_, text)| Node::plain(text));
             if setting.is_none() {
                 yaml::interpolate(&mut node, &declared)?;
@@ -313,6 +313,9 @@ fn references(node: &Node, many: bool, names: &[&str]) -> Result<Vec<usize>, Pro
     };
     match &node.value {
         Value::Sequence(nodes) if many && !nodes.is_empty() => nodes.iter().map(find).collect(),
+        Value::Sequence(_) if many => {
+            Err(Problem::at(node.span, "expected the names of stages, found an empty list"))
+        }
         Value::Sequence(_) => Err(Problem::at(node.span, "expected the name of one stage, found a list")),
         _ => Ok(vec![find(node)?]),
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The program under test. It runs in `folder`, with its store in `folder/store`.
+/// The program under test. It runs in `folder`, with its store in `folder/.etude`.
 pub fn etude(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etude"));
     command.current_dir(folder).env("NO_COLOR", "1").env_remove("ETUDE_TRAINER");

@@ -52,13 +52,14 @@ impl Operator for Crop {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::clips(inputs)?;
-        let frames = signal.rate.map(|rate| self.frames(rate) as u64);
+        // Where clips differ in length some may be too short and give none.
+        let frames = signal.rate.zip(signal.frames).map(|(rate, _)| self.frames(rate) as u64);
         if let (Some(clip), Some(crop)) = (signal.frames, frames)
             && crop > clip
         {
             return Err(format!("`seconds` is longer than the clips, {crop} frames of {clip}"));
         }
-        Ok(Flow::Signal(SignalType { frames, views: signal.views * self.views, ..signal }))
+        Ok(Flow::Signal(SignalType { frames, views: signal.views.saturating_mul(self.views), ..signal }))
     }
 
     fn random(&self) -> bool {

@@ -97,8 +97,7 @@ impl operator::Read for Reader {
         let position = Arc::new(AtomicU64::new(0));
         let transient = |error: io::Error| Stop::Transient { message: error.to_string() };
         let source = File::open(&item.path).map_err(transient)?;
-        let length = source.metadata().map_err(transient)?.len();
-        let source = Counted { inner: source, length, position: position.clone() };
+        let source = Counted::new(source, position.clone()).map_err(transient)?;
         let extension = Path::new(&*item.key).extension().and_then(|extension| extension.to_str());
         let stop = |failure: Failure, seconds: Option<f64>| match failure {
             Failure::Io(message) => Stop::Transient { message },
@@ -142,10 +141,6 @@ impl operator::Read for Reader {
                 }
                 Err(failure) => return Err(stop(failure, Some(seconds))),
             }
-        }
-        if stream.frames() == 0 {
-            let failure = Failure::Bad { class: "empty", message: "the file has no audio frame".into() };
-            return Err(stop(failure, None));
         }
         gather.flush(output)?;
         output.count("skipped_packets", skipped);
@@ -215,16 +210,41 @@ impl Gather {
     }
 }
 
-/// A file that tells how far it has been read, for messages.
+/// A file that tells how far it has been read, for messages. A FLAC file ends before an ID3v1 tag,
+/// which its decoder would take for a damaged frame.
 struct Counted {
     inner: File,
     length: u64,
     position: Arc<AtomicU64>,
 }
 
+/// The length of an ID3v1 tag.
+const TAG_LENGTH: u64 = 128;
+
+impl Counted {
+    fn new(mut inner: File, position: Arc<AtomicU64>) -> io::Result<Self> {
+        let mut length = inner.metadata()?.len();
+        if length > TAG_LENGTH {
+            let mut begins = |at: u64, with: &[u8]| -> io::Result<bool> {
+                let mut found = vec![0; with.len()];
+                inner.seek(SeekFrom::Start(at))?;
+                inner.read_exact(&mut found)?;
+                Ok(found == with)
+            };
+            if begins(0, b"fLaC")? && begins(length - TAG_LENGTH, b"TAG")? {
+                length -= TAG_LENGTH;
+            }
+            inner.rewind()?;
+        }
+        Ok(Self { inner, length, position })
+    }
+}
+
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let left = self.length.saturating_sub(self.position.load(Ordering::Relaxed));
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.inner.read(&mut buffer[..most])?;
         self.position.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
@@ -232,6 +252,11 @@ impl Read for Counted {
 
 impl Seek for Counted {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            // The end is before the tag.
+            SeekFrom::End(offset) => SeekFrom::Start(self.length.saturating_add_signed(offset)),
+            other => other,
+        };
         let at = self.inner.seek(to)?;
         self.position.store(at, Ordering::Relaxed);
         Ok(at)

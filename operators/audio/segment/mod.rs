@@ -173,7 +173,11 @@ impl operator::Map for Work {
             let padded = if self.segment.tail == Tail::Pad { self.frames } else { length };
             self.clip(length, padded, output)?;
         }
-        if self.clips == 0 {
+        // A recording without a clip is filtered; of several clips of one recording each is on its own.
+        let recording = self.header.as_ref().is_some_and(|header| header.frames.is_none());
+        if self.clips == 0 && !recording {
+            output.count("too_short", 1);
+        } else if self.clips == 0 {
             let reason = format!("shorter than a clip of {} s", self.segment.seconds);
             return Err(Stop::Filtered { reason });
         }

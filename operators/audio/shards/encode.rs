@@ -11,7 +11,7 @@ use super::Codec;
 const FLAC_MAX_RATE: u32 = 96_000;
 const FLAC_MAX_CHANNELS: u16 = 8;
 const FLAC_BLOCK: usize = 4096;
-/// The encoder's shortest block; a clip that is shorter still gets a longer last frame of zeros.
+/// The encoder's shortest block; a clip that is shorter still is kept as WAV.
 const FLAC_SHORTEST: usize = 32;
 
 impl Codec {
@@ -24,6 +24,11 @@ impl Codec {
             ));
         }
         Ok(())
+    }
+
+    /// The codec of a clip of that many frames.
+    pub fn of(self, frames: usize) -> Self {
+        if self == Self::Flac && frames < FLAC_SHORTEST { Self::I16 } else { self }
     }
 
     /// The file name extension of a clip.
@@ -58,9 +63,6 @@ fn quantise(sample: f32) -> (i32, bool) {
 fn flac(planes: &[Vec<f32>], rate: u32) -> Result<(Vec<u8>, u64), String> {
     let channels = planes.len();
     let frames = planes.first().map_or(0, Vec::len);
-    if frames < FLAC_SHORTEST {
-        return Err(format!("a clip of {frames} frames is too short for flac, which needs {FLAC_SHORTEST}"));
-    }
     let mut saturated = 0;
     let mut samples = Vec::with_capacity(frames * channels);
     for frame in 0..frames {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use etude_pipeline::flow::{Block, Flow, Header};
+use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Port, Read, Scope, SinkRows, Step, Stop, Storage,
 };
@@ -67,7 +67,8 @@ impl Operator for Shards {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::clips(inputs)?;
         self.codec.check(signal.rate.unwrap_or(1), signal.channels.unwrap_or(1))?;
-        Ok(Flow::Signal(signal))
+        // Rows do not tell views apart.
+        Ok(Flow::Signal(SignalType { views: 1, ..signal }))
     }
 
     fn body(&self) -> Body {
@@ -147,9 +148,10 @@ impl SinkRows for Rows {
     fn end(&mut self, counters: &mut Vec<(&'static str, u64)>) -> Result<Option<RecordBatch>, Stop> {
         let Some(header) = self.header.take() else { return Ok(None) };
         let frames = self.planes.first().map_or(0, Vec::len);
-        let (bytes, saturated) = self.codec.encode(&self.planes, header.rate).map_err(failed)?;
+        let codec = self.codec.of(frames);
+        let (bytes, saturated) = codec.encode(&self.planes, header.rate).map_err(failed)?;
         counters.push(("saturated_samples", saturated));
-        let path = format!("{}@{}.{}", header.item, header.start, self.codec.extension());
+        let path = format!("{}@{}.{}", header.item, header.start, codec.extension());
         let audio = StructArray::try_new(
             audio_fields(),
             vec![

@@ -102,7 +102,8 @@ fn resample_whole(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
         a
     };
     let divisor = gcd(from, to);
-    let chunk = 4096usize.div_ceil((from.min(to) / divisor) as usize) * (from / divisor) as usize;
+    let chunk =
+        4096usize.div_ceil((from.min(to) / divisor) as usize).next_multiple_of(2) * (from / divisor) as usize;
     let mut fft = Fft::<f32>::new(from as usize, to as usize, chunk, 1, FixedSync::Both).unwrap();
     let input = SequentialSlice::new(samples, 1, samples.len()).unwrap();
     let mut output = fft.process_all(&input, samples.len(), None).unwrap().take_data();
@@ -240,6 +241,35 @@ fn level(hz: f64, from: u32, to: u32) -> f64 {
     let middle = &result[to as usize..2 * to as usize];
     let power = middle.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / middle.len() as f64;
     10.0 * (power / 0.125).log10()
+}
+
+/// How far a tone is moved, in samples of the result.
+fn offset(from: u32, to: u32) -> f64 {
+    let hz = 400.0;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tone.wav");
+    let tone: Vec<f32> = (0..from * 3)
+        .map(|i| (0.5 * (std::f64::consts::TAU * hz * f64::from(i) / f64::from(from)).cos()) as f32)
+        .collect();
+    write_wav(&path, from, &[tone]);
+    let clips = stream(&path, &[("decode", json!({})), ("resample", json!({"rate": to}))], 16_384);
+    let (mut real, mut imaginary) = (0.0, 0.0);
+    for (i, sample) in clips.done[0].1.iter().enumerate().skip(to as usize).take(to as usize) {
+        let angle = std::f64::consts::TAU * hz * i as f64 / f64::from(to);
+        real += f64::from(*sample) * angle.cos();
+        imaginary += f64::from(*sample) * angle.sin();
+    }
+    imaginary.atan2(real) / std::f64::consts::TAU / hz * f64::from(to)
+}
+
+#[test]
+fn nothing_is_moved_in_time() {
+    for (from, to) in
+        [(22_050, 16_000), (44_100, 16_000), (8_000, 16_000), (48_000, 44_100), (11_025, 16_000)]
+    {
+        let offset = offset(from, to);
+        assert!(offset.abs() < 1e-2, "{from} to {to}: {offset} samples");
+    }
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::worker::Worker;
 
 /// Turns each clip into a vector with the encoder of a checkpoint, and keeps the table.
 ///
-/// The encoder sees the whole clip. A clip that is too short for its front-end gives no row and is
-/// counted (`too_short`).
+/// The encoder sees the whole clip. A clip that is too short for its front-end gives no row;
+/// the run says how many.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Embed {

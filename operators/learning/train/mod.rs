@@ -113,9 +113,8 @@ impl Operator for Train {
             return Err("expects mono clips: decode with `channels: mono`".into());
         }
         let rate = signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
-        let frames = signal
-            .frames
-            .ok_or("expects clips of equal length: segment with `tail: drop` or `pad`, or crop")?;
+        let frames =
+            signal.frames.ok_or("expects clips of equal length: segment with `tail: drop` or `pad`")?;
         self.encoder.check_signal(rate, frames)?;
         let views = self.objective.views();
         if signal.views != views {

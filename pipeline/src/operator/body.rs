@@ -249,8 +249,11 @@ impl DatasetInput {
 pub struct SignalInput {
     /// The stage that is read.
     pub stage: String,
-    /// The shards, in order.
+    /// The shards.
     pub shards: Vec<PathBuf>,
+    /// The items in the order of their keys: which shard, the first row, the number of rows. How the
+    /// items are spread over shards must not matter.
+    pub items: Vec<(usize, u64, u64)>,
     /// The materialising operator, which knows how to read them.
     pub store: Link,
     /// The item operators below the shards.

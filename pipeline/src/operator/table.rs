@@ -112,6 +112,46 @@ fn schema_of<T: Declare>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
+/// A variable may stand for any value, and a choice without parameters may be just its name.
+fn allow_variables(properties: &mut Value) {
+    for schema in properties.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        loosen(schema);
+    }
+}
+
+fn loosen(schema: &mut Value) {
+    if let Some(properties) = schema.get_mut("properties") {
+        allow_variables(properties);
+    }
+    if let Some(items) = schema.get_mut("items").filter(|items| items.is_object()) {
+        loosen(items);
+    }
+    let mut names = Vec::new();
+    for choice in schema.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        for (name, inner) in choice.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
+        {
+            if inner.get("required").is_none() {
+                names.push(json!({"const": name}));
+            }
+            loosen(inner);
+        }
+    }
+    if schema.get("const").is_some() || schema.get("type") == Some(&json!("string")) {
+        return;
+    }
+    let mut whole = Map::new();
+    if let Some(about) = schema.get("description") {
+        whole.insert("description".into(), about.clone());
+    }
+    let mut any = vec![schema.take(), json!({"type": "string", "pattern": VARIABLE})];
+    any.extend(names);
+    whole.insert("anyOf".into(), Value::Array(any));
+    *schema = Value::Object(whole);
+}
+
+/// A scalar that is nothing but a variable.
+const VARIABLE: &str = r"^\$\{[^}]+\}$";
+
 /// All operators.
 #[derive(Debug, Clone, Copy)]
 pub struct Table(&'static [&'static [Declaration]]);
@@ -180,7 +220,9 @@ impl Table {
                 required.extend(schema["required"].as_array().cloned().unwrap_or_default());
                 // `from` may be left out: it is the stage above.
                 required.extend(declaration.ports.iter().skip(1).map(|port| json!(port.name)));
-                schema["properties"] = Value::Object(properties);
+                let mut properties = Value::Object(properties);
+                allow_variables(&mut properties);
+                schema["properties"] = properties;
                 schema["required"] = Value::Array(required);
                 schema["additionalProperties"] = json!(false);
                 schema
@@ -203,7 +245,7 @@ impl Table {
                 "name": {"type": "string", "description": "The pipeline's name; by default the file's."},
                 "seed": {
                     "description": "Where all random numbers come from.",
-                    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}], "default": 0,
+                    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": VARIABLE}], "default": 0,
                 },
                 "vars": {
                     "type": "object",
@@ -211,6 +253,8 @@ impl Table {
                 },
                 "stages": {
                     "type": "object",
+                    "minProperties": 1,
+                    "propertyNames": {"pattern": "^[A-Za-z0-9_-]+$"},
                     "description": "The stages; each reads the one above it unless `from` names another.",
                     "additionalProperties": {
                         "type": "object",

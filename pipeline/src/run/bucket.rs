@@ -32,6 +32,8 @@ pub struct Shared {
     pub store: Store,
     pub schema: SchemaRef,
     pub storage: Storage,
+    /// What the sink may hold of one clip, in bytes.
+    pub clip: u64,
     pub operators: usize,
     /// Names of the chain's stages, for messages.
     pub stages: Vec<String>,
@@ -173,7 +175,7 @@ async fn admit(
     waiting: &mut BTreeMap<usize, Done>,
     idle: bool,
 ) -> Result<Option<Permit>, Error> {
-    let bytes = BLOCKS + Rows::in_memory();
+    let bytes = BLOCKS + shared.clip + Rows::in_memory();
     if let Some(permit) = shared.budget.try_admit(bytes) {
         return Ok(Some(permit));
     }

@@ -22,7 +22,7 @@ pub fn compute(
     cancel: &CancellationToken,
 ) -> Result<(Snapshot, Vec<f64>), Error> {
     let report = dataset.run(job, reporter, cancel)?;
-    let folder = format!("data/{fingerprint}/{inputs}");
+    let folder = folder(fingerprint, inputs);
     store.publish(&job.output, &folder)?;
     let files = files(store, &folder, cancel)?;
     if files.is_empty() {
@@ -45,6 +45,11 @@ pub fn compute(
         counts,
     };
     Ok((snapshot, report.seconds))
+}
+
+/// The folder of a dataset stage's files, below the store's root.
+pub fn folder(fingerprint: &str, inputs: &str) -> String {
+    format!("data/{fingerprint}/{inputs}")
 }
 
 fn file_name(path: &str) -> &str {

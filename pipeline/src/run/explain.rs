@@ -11,7 +11,8 @@ use crate::store::{Snapshot, StageRecord};
 pub struct Change<'a> {
     pub old: &'a StageRecord,
     pub chain: &'a [Link],
-    pub seed: u64,
+    /// The seed, where something random is drawn.
+    pub seed: Option<u64>,
     /// The digests of the stages that are read.
     pub reads: &'a BTreeMap<String, String>,
 }
@@ -40,8 +41,8 @@ pub fn explain(change: &Change<'_>, snapshot: Option<&Snapshot>, items: Option<&
     for link in old.iter().filter(|link| !new.iter().any(|other| other.stage == link.stage)) {
         why.push(format!("{}: {} is gone", link.stage, link.operator));
     }
-    if change.old.seed != change.seed {
-        why.push(format!("seed {} → {}", change.old.seed, change.seed));
+    if let Some(seed) = change.seed.filter(|seed| *seed != change.old.seed) {
+        why.push(format!("seed {} → {seed}", change.old.seed));
     }
     if let (Some(snapshot), Some(items)) = (snapshot, items) {
         why.extend(item_differences(snapshot, items));

@@ -24,15 +24,19 @@ pub struct Footer {
 impl Footer {
     /// Reads the footer of a shard, and its number of rows.
     pub fn read(path: &Path) -> Result<(Self, u64), Error> {
+        let damaged = |message: String| Error::Store { path: path.to_owned(), message };
         let file = File::open(path).map_err(Error::io(path))?;
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let metadata = ParquetMetaDataReader::new()
+            .parse_and_finish(&file)
+            .map_err(|error| damaged(format!("is damaged: {error}")))?;
         let file = metadata.file_metadata();
-        let entry =
-            file.key_value_metadata().and_then(|entries| entries.iter().find(|entry| entry.key == KEY));
-        let text = entry.and_then(|entry| entry.value.as_deref()).ok_or_else(|| Error::Store {
-            path: path.to_owned(),
-            message: "is not a shard: its footer says nothing of items".into(),
-        })?;
-        Ok((serde_json::from_str(text)?, file.num_rows().unsigned_abs()))
+        let entries = file.key_value_metadata().map_or(&[][..], Vec::as_slice);
+        let text = entries
+            .iter()
+            .find(|entry| entry.key == KEY)
+            .and_then(|entry| entry.value.as_deref())
+            .ok_or_else(|| damaged("is not a shard: its footer says nothing of items".into()))?;
+        let footer = serde_json::from_str(text).map_err(|error| damaged(format!("is damaged: {error}")))?;
+        Ok((footer, file.num_rows().unsigned_abs()))
     }
 }

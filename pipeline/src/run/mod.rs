@@ -3,22 +3,29 @@
 mod bucket;
 mod budget;
 mod chain;
+mod compute;
 mod dataset;
 mod engine;
 mod explain;
 mod footer;
 mod fused;
 mod items;
+mod options;
+mod plan;
 mod pool;
+mod resolve;
 mod row;
 mod rows;
 mod shard;
+mod summary;
 mod table;
 mod unit;
 
 pub use chain::{BLOCK, Chain, Instance, Trail, describe};
-pub use engine::{Engine, MaxRejects, Options, Outcome, Planned};
+pub use engine::{Engine, Outcome};
 pub use items::items_of;
+pub use options::{MaxRejects, Options};
+pub use plan::Planned;
 
 /// Checks that a pipeline can be run, without looking at any data.
 pub fn check(pipeline: &crate::spec::Pipeline) -> Result<(), crate::Error> {

@@ -52,6 +52,17 @@ impl Unit {
             }
             units.push(Self { stage, feeds, items });
         }
+        for stage in (0..pipeline.stages.len()).rev() {
+            let runs =
+                |unit: &Self| unit.stages().contains(&stage) || unit.feeds().any(|feed| feed.head == stage);
+            if !units.iter().any(runs) {
+                let message = format!(
+                    "nothing keeps what stage `{}` gives: put a stage below it that does, such as shards, pool or train",
+                    pipeline.stages[stage].name
+                );
+                return Err(pipeline.error_at(stage, "", message));
+            }
+        }
         Ok(units)
     }
 
@@ -92,6 +103,7 @@ impl Unit {
             }
             Ok(description)
         };
+        let ports = pipeline.stages[self.stage].declaration.ports;
         let mut parts = vec![describe(self.stage)?];
         for (port, feeds) in &self.feeds {
             for feed in feeds {
@@ -100,8 +112,9 @@ impl Unit {
                 let reader =
                     head.materialises().then(|| json!([head.declaration.name, head.declaration.version]));
                 let chain = feed.chain.iter().map(|at| describe(*at)).collect::<Result<Vec<_>, _>>()?;
-                // Where several stages are read, their names tell them apart in the output.
-                let name = (feeds.len() > 1).then_some(&head.name);
+                // Where several stages may be read, their names tell them apart in the output.
+                let many = ports.iter().any(|known| known.name == *port && known.many);
+                let name = many.then_some(&head.name);
                 parts.push(json!([port, reader, chain, name]));
             }
         }

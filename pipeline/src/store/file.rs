@@ -35,7 +35,7 @@ pub fn publish(complete: &Path, target: &Path) -> Result<(), Error> {
 /// Writes a text with its digest in the first line; false when the name is taken.
 pub fn create_checked(target: &Path, text: &str) -> Result<bool, Error> {
     let folder = create_parent(target)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
+    let mut file = temporary(folder)?;
     write_checked(&mut file, text).map_err(Error::io(target))?;
     let created = match file.persist_noclobber(target) {
         Ok(_) => true,
@@ -49,7 +49,7 @@ pub fn create_checked(target: &Path, text: &str) -> Result<bool, Error> {
 /// Writes a text with its digest in the first line, replacing what is there.
 pub fn replace_checked(target: &Path, text: &str) -> Result<(), Error> {
     let folder = create_parent(target)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
+    let mut file = temporary(folder)?;
     write_checked(&mut file, text).map_err(Error::io(target))?;
     file.persist(target).map_err(|error| Error::io(target)(error.error))?;
     sync_folder(folder)
@@ -74,6 +74,14 @@ pub fn read_checked(path: &Path) -> Result<Option<String>, Error> {
     Ok(Some(body.to_owned()))
 }
 
+fn temporary(folder: &Path) -> Result<tempfile::NamedTempFile, Error> {
+    let mut builder = tempfile::Builder::new();
+    // As the umask has it: a store may be shared.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder).map_err(Error::io(folder))
+}
+
 fn write_checked(file: &mut tempfile::NamedTempFile, text: &str) -> std::io::Result<()> {
     writeln!(file, "{}", blake3::hash(text.as_bytes()).to_hex())?;
     file.write_all(text.as_bytes())?;
@@ -85,7 +93,7 @@ fn create_parent(target: &Path) -> Result<&Path, Error> {
     if !folder.is_dir() {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         // The names of the new folders have to survive a crash as well.
-        for above in folder.ancestors().skip(1).take(3) {
+        for above in folder.ancestors().skip(1).take(4) {
             sync_folder(above)?;
         }
     }

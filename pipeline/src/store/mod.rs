@@ -15,15 +15,16 @@
 
 mod file;
 mod run;
+mod scratch;
 mod snapshot;
 mod stamps;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
 pub use run::{RunRecord, StageRecord};
+pub use scratch::Scratch;
 pub use snapshot::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile};
 pub use stamps::{Stamps, digest_file};
 
@@ -39,12 +40,18 @@ impl Store {
         let path = match url.split_once("://") {
             None => url,
             Some(("file", path)) if path.starts_with('/') => path,
+            Some(("file", _)) => {
+                return Err(Error::Other(format!("--store {url}: the path of a file:// URL begins with /")));
+            }
             Some((scheme, _)) => {
                 return Err(Error::Other(format!(
                     "--store {url}: a store is a local folder (a path or file:///path); {scheme}:// is not supported"
                 )));
             }
         };
+        if path.is_empty() {
+            return Err(Error::Other("--store: expected a folder or file:///path, found nothing".into()));
+        }
         let root = std::path::absolute(path).map_err(Error::io(Path::new(path)))?;
         Ok(Self { root })
     }
@@ -54,11 +61,9 @@ impl Store {
         self.root.join(relative)
     }
 
-    /// A new empty folder for what is not complete yet; removed when dropped.
-    pub fn scratch(&self) -> Result<tempfile::TempDir, Error> {
-        let folder = self.path("scratch");
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        tempfile::Builder::new().prefix("run-").tempdir_in(&folder).map_err(Error::io(&folder))
+    /// A new empty folder for what is not complete yet.
+    pub fn scratch(&self) -> Result<Scratch, Error> {
+        Scratch::create(&self.path("scratch"))
     }
 
     /// Gives a complete file or folder its name. If the name is taken, what has it is the same.
@@ -74,5 +79,20 @@ impl Store {
     /// Writes a checked text under a name that is not taken; false when it is.
     fn create(&self, relative: &str, text: &str) -> Result<bool, Error> {
         file::create_checked(&self.path(relative), text)
+    }
+
+    /// Writes a checked text, replacing what is there.
+    fn replace(&self, relative: &str, text: &str) -> Result<(), Error> {
+        file::replace_checked(&self.path(relative), text)
+    }
+
+    /// Takes something that is damaged or incomplete out of the way.
+    pub fn set_aside(&self, relative: &str, scratch: &Scratch) -> Result<(), Error> {
+        let path = self.path(relative);
+        if path.exists() {
+            let aside = scratch.path().join(format!("aside-{}", relative.replace('/', "-")));
+            std::fs::rename(&path, aside).map_err(Error::io(&path))?;
+        }
+        Ok(())
     }
 }

@@ -112,9 +112,12 @@ impl Store {
         Ok(complete.then_some(snapshot))
     }
 
-    /// Keeps a snapshot.
+    /// Keeps a snapshot. One that is there and names files that were lost and made again is replaced.
     pub fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), Error> {
-        self.create(&name(&snapshot.fingerprint, &snapshot.inputs), &serde_json::to_string(snapshot)?)?;
+        let (name, text) = (name(&snapshot.fingerprint, &snapshot.inputs), serde_json::to_string(snapshot)?);
+        if !self.create(&name, &text)? && self.read(&name)?.as_deref() != Some(&text) {
+            self.replace(&name, &text)?;
+        }
         Ok(())
     }
 }

@@ -30,11 +30,11 @@ impl Stamps {
     }
 
     /// Keeps it, if something was learnt.
-    pub fn save(&self, store: &Store) -> Result<(), Error> {
-        if !self.changed {
-            return Ok(());
+    pub fn save(&mut self, store: &Store) -> Result<(), Error> {
+        if std::mem::take(&mut self.changed) {
+            file::replace_checked(&store.path("stamps"), &serde_json::to_string(self)?)?;
         }
-        file::replace_checked(&store.path("stamps"), &serde_json::to_string(self)?)
+        Ok(())
     }
 
     /// Fills in digests and stamps, reading only files that look new or changed.
@@ -69,20 +69,26 @@ impl Stamps {
                 });
             }
         });
+        // What was read is not read again, even if something else went wrong.
+        let mut result = Ok(());
         for (index, digest) in found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             let item = &mut items[index];
-            item.digest = digest?;
-            if let Some(stamp) = item.stamp {
-                self.files.insert(name(&item.path), (stamp, item.digest.clone()));
-                self.changed = true;
+            match (digest, item.stamp) {
+                (Ok(digest), Some(stamp)) => {
+                    item.digest.clone_from(&digest);
+                    self.files.insert(name(&item.path), (stamp, digest));
+                    self.changed = true;
+                }
+                (Ok(digest), None) => item.digest = digest,
+                (Err(error), _) => result = result.and(Err(error)),
             }
         }
-        Ok(())
+        result
     }
 }
 
 fn name(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// BLAKE3 of a file.

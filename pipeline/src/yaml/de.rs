@@ -130,7 +130,18 @@ impl Node {
                     }
                 }
             },
-            Value::Sequence(nodes) => visitor.visit_seq(List(nodes.iter())),
+            Value::Sequence(nodes) => {
+                let mut list = List(nodes.iter());
+                let value = visitor.visit_seq(&mut list)?;
+                let expected = nodes.len() - list.0.len();
+                match list.0.next() {
+                    None => Ok(value),
+                    Some(_) => Err(Problem::at(
+                        self.span,
+                        format!("expected {expected} values, found {}", nodes.len()),
+                    )),
+                }
+            }
             Value::Mapping(entries) => visitor.visit_map(Entries { rest: entries.iter(), value: None }),
         }
     }
@@ -216,7 +227,7 @@ impl<'de> de::Deserializer<'de> for &'de Node {
 
 struct List<'de>(std::slice::Iter<'de, Node>);
 
-impl<'de> de::SeqAccess<'de> for List<'de> {
+impl<'de> de::SeqAccess<'de> for &mut List<'de> {
     type Error = Problem;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Problem> {

@@ -1,0 +1,107 @@
+//! What a unit reads, and whether its output is there.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::engine::Engine;
+use super::footer::Footer;
+use super::items::{Bucket, buckets, digest_items, items_of};
+use super::unit::{Unit, digest};
+use crate::error::Error;
+use crate::operator::{Body, Item};
+use crate::spec::Pipeline;
+use crate::store::{Snapshot, Stamps};
+
+/// A unit whose inputs are known.
+pub struct Resolved {
+    pub fingerprint: String,
+    pub inputs: String,
+    pub reads: BTreeMap<String, String>,
+    /// For item stages.
+    pub items: Option<Vec<Item>>,
+    pub snapshot: Option<Snapshot>,
+}
+
+/// What is known while going through the units.
+#[derive(Default)]
+pub struct Known {
+    pub snapshots: HashMap<usize, Snapshot>,
+    pub scans: HashMap<usize, Vec<Item>>,
+    pub stamps: Stamps,
+    /// Whether what is learnt of files may be kept.
+    pub keeps: bool,
+}
+
+impl Engine {
+    /// Finds a unit's inputs and its snapshot. None when it reads a stage whose snapshot is not known.
+    pub(super) fn resolve(
+        &self,
+        pipeline: &Pipeline,
+        unit: &Unit,
+        known: &mut Known,
+    ) -> Result<Option<Resolved>, Error> {
+        let mut reads = BTreeMap::new();
+        let mut items = None;
+        let mut parts = Vec::new();
+        for feed in unit.feeds() {
+            let head = &pipeline.stages[feed.head];
+            let digest = if head.materialises() {
+                let Some(snapshot) = known.snapshots.get(&feed.head) else { return Ok(None) };
+                if unit.items {
+                    items = Some(items_of(&self.store, snapshot));
+                }
+                snapshot.digest.clone()
+            } else {
+                let found = self.scan(pipeline, feed.head, known)?;
+                let digest = digest_items(&found);
+                items = Some(found);
+                digest
+            };
+            reads.insert(head.name.clone(), digest.clone());
+            parts.push(digest);
+        }
+        let fingerprint = unit.fingerprint(pipeline)?;
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let inputs = digest(&parts);
+        let snapshot = self.store.snapshot(&fingerprint, &inputs)?;
+        Ok(Some(Resolved { fingerprint, inputs, reads, items, snapshot }))
+    }
+
+    pub(super) fn scan(
+        &self,
+        pipeline: &Pipeline,
+        stage: usize,
+        known: &mut Known,
+    ) -> Result<Vec<Item>, Error> {
+        if let Some(items) = known.scans.get(&stage) {
+            return Ok(items.clone());
+        }
+        let Body::Scan(scan) = pipeline.stages[stage].operator.body() else {
+            return Err(Error::stage(&pipeline.stages[stage].name, "is not a source"));
+        };
+        let wrong =
+            |invalid: crate::operator::Invalid| pipeline.error_at(stage, &invalid.parameter, invalid.message);
+        let mut items = scan.scan().map_err(wrong)?;
+        let digested = known.stamps.digest(&mut items, self.options.threads, &self.cancel);
+        if digested.is_err() && known.keeps {
+            known.stamps.save(&self.store)?;
+        }
+        digested?;
+        known.scans.insert(stage, items.clone());
+        Ok(items)
+    }
+
+    pub(super) fn buckets(&self, pipeline: &Pipeline, unit: &Unit, resolved: &Resolved) -> Vec<Bucket> {
+        match (&resolved.items, pipeline.stages[unit.stage].operator.body()) {
+            (Some(items), Body::Sink(sink)) => {
+                buckets(&resolved.fingerprint, items.clone(), sink.storage().target)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a shard is there and can be read.
+    pub(super) fn exists(&self, relative: &str) -> bool {
+        let path = self.store.path(relative);
+        path.is_file() && Footer::read(&path).is_ok()
+    }
+}

@@ -1,0 +1,78 @@
+//! Folders for what is not complete yet.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// A folder without a lock that is younger than this may be about to be locked.
+const YOUNG: Duration = Duration::from_secs(60);
+
+/// A folder for what is not complete yet, removed when dropped. A run that was killed leaves its
+/// folder behind, but not its lock: the next run removes it.
+#[derive(Debug)]
+pub struct Scratch {
+    folder: tempfile::TempDir,
+    /// Held as long as the folder is in use; the kernel lets go of it with the process.
+    _lock: File,
+}
+
+impl Scratch {
+    /// A new empty folder below `root`.
+    pub fn create(root: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(root).map_err(Error::io(root))?;
+        sweep(root);
+        let folder = tempfile::Builder::new().prefix("run-").tempdir_in(root).map_err(Error::io(root))?;
+        let path = folder.path().join(LOCK);
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        lock.lock().map_err(Error::io(&path))?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+const LOCK: &str = "lock";
+
+/// Removes what killed runs have left. What cannot be removed is left to the next run.
+fn sweep(root: &Path) {
+    for folder in fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
+        let age = fs::metadata(&folder)
+            .and_then(|found| found.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        let abandoned = match File::open(folder.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok() && age.is_some_and(|age| age > YOUNG),
+            Err(_) => age.is_some_and(|age| age > YOUNG),
+        };
+        if abandoned {
+            let _ = fs::remove_dir_all(&folder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_runs_left_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let age = |folder: &Path| {
+            let old = std::time::SystemTime::now() - Duration::from_secs(3600);
+            File::open(folder).unwrap().set_modified(old).unwrap();
+        };
+        let killed = root.path().join("run-killed");
+        fs::create_dir(&killed).unwrap();
+        File::create(killed.join(LOCK)).unwrap();
+        age(&killed);
+        let alive = Scratch::create(root.path()).unwrap();
+        age(alive.path());
+        let other = Scratch::create(root.path()).unwrap();
+        assert!(!killed.exists() && alive.path().exists() && other.path().exists());
+    }
+}
