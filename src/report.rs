@@ -38,6 +38,8 @@ impl Report {
         } else {
             ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
         };
+        // Nothing to be seen before a stage begins.
+        bar.set_style(style("{msg}"));
         let now = Instant::now();
         Self { json, bar, state: Mutex::new(State { begin: now, told: now, rejects: 0 }) }
     }
@@ -54,26 +56,25 @@ impl Report {
         match event {
             Event::Started { stage, items } => {
                 (state.begin, state.told) = (Instant::now(), Instant::now());
+                self.bar.set_style(style("{prefix:12} [{bar:24}] {pos}/{len} {msg}"));
                 self.bar.reset();
                 self.bar.set_length(items);
                 self.bar.set_position(0);
                 self.bar.set_prefix(stage);
-                let style =
-                    ProgressStyle::with_template("{prefix:12} [{bar:24}] {pos}/{len} {msg} {eta} left");
-                self.bar
-                    .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+                self.bar.set_message("");
             }
             Event::Progress { stage, items, total, seconds } => {
                 let elapsed = state.begin.elapsed().as_secs_f64().max(1e-3);
-                let message =
-                    format!("{:.2} h of audio, {:.0} x real time", seconds / 3600.0, seconds / elapsed);
+                let message = format!(
+                    "{:.2} h of audio, {:.0} x real time{}",
+                    seconds / 3600.0,
+                    seconds / elapsed,
+                    left(items, total, elapsed)
+                );
                 if self.bar.is_hidden() {
                     if state.told.elapsed() >= LINES {
                         state.told = Instant::now();
-                        self.line(&format!(
-                            "{stage}: {items} of {total}, {message}{}",
-                            left(items, total, elapsed)
-                        ));
+                        self.line(&format!("{stage}: {items} of {total}, {message}"));
                     }
                 } else {
                     self.bar.set_length(total);
@@ -116,6 +117,10 @@ impl Report {
             self.event(Event::Finished { stages });
             return;
         }
+        let told = self.state.lock().unwrap_or_else(PoisonError::into_inner).rejects;
+        if told > REJECTS {
+            self.line(&format!("{} more rejects: --json lists all", told - REJECTS));
+        }
         let count = |status| stages.values().filter(|summary| summary.status == status).count();
         let rejected: u64 = stages.values().map(|summary| summary.rejected).sum();
         let filtered: u64 = stages.values().map(|summary| summary.filtered).sum();
@@ -126,6 +131,12 @@ impl Report {
             count(Status::Reused),
         ));
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 fn left(items: u64, total: u64, elapsed: f64) -> String {

@@ -139,3 +139,25 @@ fn command_line() {
     }
     insta::assert_snapshot!(all);
 }
+
+/// Recordings that cannot be decoded: each is told with its class and place, and then their number.
+#[test]
+fn rejects() {
+    let folder = tempfile::tempdir().unwrap();
+    let music = folder.path().join("music");
+    common::write_tone(&music.join("good.wav"), 440.0, 12);
+    let good = std::fs::read(music.join("good.wav")).unwrap();
+    std::fs::write(music.join("cut.wav"), &good[..good.len() / 2]).unwrap();
+    std::fs::write(music.join("empty.flac"), "").unwrap();
+    std::fs::write(music.join("text.mp3"), "no recording\n".repeat(100)).unwrap();
+    let mut no_rate = good.clone();
+    no_rate[24..28].fill(0);
+    std::fs::write(music.join("no_rate.wav"), no_rate).unwrap();
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    let output = etude(folder.path()).args(["run", "p.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    let told: Vec<&str> =
+        text.lines().filter(|line| line.contains(": rejected ") || line.starts_with("error")).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}

@@ -110,6 +110,9 @@ impl operator::Read for Reader {
                 Stop::Rejected { class, offset, message }
             }
         };
+        if source.length == 0 {
+            return Err(stop(Failure::Bad { class: "empty", message: "the file is empty".into() }, None));
+        }
         let mut stream = Stream::open(Box::new(source), extension).map_err(|failure| stop(failure, None))?;
         let channels = if self.decode.channels == Channels::Keep { stream.channels() } else { 1 };
         output.begin(&Header {

@@ -160,3 +160,6 @@ impl Context {
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;
