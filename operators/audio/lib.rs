@@ -12,8 +12,8 @@ pub mod segment;
 pub mod shards;
 pub mod vectors;
 
-use etude_pipeline::flow::{Flow, SignalType, Unit};
-use etude_pipeline::operator::{Declaration, Inputs, Port};
+use etude_pipeline::flow::{Block, Flow, SignalType, Unit};
+use etude_pipeline::operator::{Declaration, Inputs, Output, Port, Step};
 
 /// All audio operators.
 pub const OPERATORS: &[Declaration] = &[
@@ -53,4 +53,15 @@ pub fn clips(inputs: &Inputs<'_>) -> Result<SignalType, String> {
         signal if signal.unit == Unit::Clip => Ok(signal),
         _ => Err("expects clips, not whole recordings: put `op: segment` above it".into()),
     }
+}
+
+/// Hands a clip on in blocks of at most `length` frames.
+fn give(clip: &Block, length: usize, output: &mut dyn Output) -> Step {
+    let mut from = 0;
+    while from < clip.frames() {
+        let to = clip.frames().min(from + length.max(1));
+        output.block(clip.slice(from, to))?;
+        from = to;
+    }
+    Ok(())
 }

@@ -290,12 +290,7 @@ impl operator::Map for Work {
             change.apply(&mut clip, header.rate, &mut random);
         }
         output.begin(&header)?;
-        let mut from = 0;
-        while from < clip.frames() {
-            let to = clip.frames().min(from + self.context.block.max(1));
-            output.block(clip.slice(from, to))?;
-            from = to;
-        }
+        crate::give(&clip, self.context.block, output)?;
         output.end()
     }
 }

@@ -127,12 +127,7 @@ impl operator::Map for Work {
                 view: header.view * self.crop.views + view as u32,
                 ..header.clone()
             })?;
-            let mut from = 0;
-            while from < self.frames {
-                let to = self.frames.min(from + self.context.block.max(1));
-                output.block(block.slice(from, to))?;
-                from = to;
-            }
+            crate::give(&block, self.context.block, output)?;
             output.end()?;
         }
         Ok(())

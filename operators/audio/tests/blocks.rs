@@ -43,7 +43,7 @@ impl Output for Clips {
 }
 
 /// Sends a file through operators, in blocks of that many frames.
-fn stream(path: &Path, operators: &[(&str, Value)], block: usize) -> Clips {
+fn send(path: &Path, operators: &[(&str, Value)], block: usize, output: &mut dyn Output) {
     let link = |(operator, parameters): &(&str, Value)| Link {
         stage: (*operator).into(),
         operator: (*operator).into(),
@@ -52,17 +52,16 @@ fn stream(path: &Path, operators: &[(&str, Value)], block: usize) -> Clips {
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
-    let item = Item {
-        key: Arc::from("a.wav"),
-        path: path.into(),
-        size: 0,
-        digest: String::new(),
-        stamp: None,
-        rows: None,
-    };
-    let mut clips = Clips::default();
+    let (key, digest) = (Arc::from("a.wav"), String::new());
+    let item = Item { key, path: path.into(), size: 0, digest, stamp: None, rows: None };
     let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
-    instance.run(&item, &mut clips, &mut Trail::new(chain.len(), None)).unwrap();
+    instance.run(&item, output, &mut Trail::new(chain.len(), None)).unwrap();
+}
+
+/// The clips that come out.
+fn stream(path: &Path, operators: &[(&str, Value)], block: usize) -> Clips {
+    let mut clips = Clips::default();
+    send(path, operators, block, &mut clips);
     clips
 }
 
@@ -176,7 +175,7 @@ proptest! {
         let operators = [("decode", json!({})), ("log_mel", json!({"n_fft": 512, "hop": 160, "n_mels": 8}))];
         let features = |block| {
             let mut clips = Columns::default();
-            run_columns(&path, &operators, block, &mut clips);
+            send(&path, &operators, block, &mut clips);
             clips.0
         };
         prop_assert_eq!(features(block), features(100_000));
@@ -204,27 +203,6 @@ impl Output for Columns {
     }
 
     fn count(&mut self, _: &'static str, _: u64) {}
-}
-
-fn run_columns(path: &Path, operators: &[(&str, Value)], block: usize, output: &mut Columns) {
-    let link = |(operator, parameters): &(&str, Value)| Link {
-        stage: (*operator).into(),
-        operator: (*operator).into(),
-        version: TABLE.get(operator).unwrap().version,
-        parameters: parameters.clone(),
-    };
-    let links: Vec<Link> = operators.iter().map(link).collect();
-    let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
-    let item = Item {
-        key: Arc::from("a.wav"),
-        path: path.into(),
-        size: 0,
-        digest: String::new(),
-        stamp: None,
-        rows: None,
-    };
-    let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
-    instance.run(&item, output, &mut Trail::new(chain.len(), None)).unwrap();
 }
 
 /// The level in dB of what a tone of `hz` becomes, relative to the tone.
@@ -294,7 +272,7 @@ fn log_mel_is_pytorchs() {
     write_wav(&path, 8000, &[(0..2048).map(|t| sample(f64::from(t)) as f32).collect()]);
     let mel = json!({"n_fft": 256, "hop": 128, "n_mels": 16, "f_min": 50, "f_max": 4000});
     let mut columns = Columns::default();
-    run_columns(&path, &[("decode", json!({})), ("log_mel", mel)], 500, &mut columns);
+    send(&path, &[("decode", json!({})), ("log_mel", mel)], 500, &mut columns);
     let frames = columns.0.len();
     assert_eq!((frames, columns.0[0].len()), (15, 16));
     let ours: Vec<f64> =
