@@ -106,9 +106,12 @@ fn decoding_is_what_ffmpeg_gives() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = "stages:\n  files: {op: scan, path: m}\n  audio: {op: decode}\n  clips: {op: segment, seconds: 3600, tail: keep}\n  shards: {op: shards, codec: f32}\n";
     std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
-    for name in
-        ["asterisk/manolo_camp-morning_coffee.wav", "asc/machine_wars.mp3", "fretsonfire/Feelings/guitar.ogg"]
-    {
+    for name in [
+        "asterisk/manolo_camp-morning_coffee.wav",
+        "asc/machine_wars.mp3",
+        "asc/frontiers.mp3",
+        "fretsonfire/Feelings/guitar.ogg",
+    ] {
         let path = music().join(name);
         let file = path.file_name().unwrap();
         let _ = std::fs::remove_dir_all(folder.path().join("m"));

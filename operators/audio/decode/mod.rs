@@ -228,13 +228,20 @@ impl Counted {
     fn new(mut inner: File, position: Arc<AtomicU64>) -> io::Result<Self> {
         let mut length = inner.metadata()?.len();
         if length > TAG_LENGTH {
+            let mut head = [0; 10];
+            let id3 = inner.read_exact(&mut head).is_ok() && head.starts_with(b"ID3");
+            // An ID3v2 tag tells its length in four groups of seven bits.
+            let first = if id3 {
+                head[6..].iter().fold(0, |size, byte| size << 7 | u64::from(*byte)) + 10
+            } else {
+                0
+            };
             let mut begins = |at: u64, with: &[u8]| -> io::Result<bool> {
                 let mut found = vec![0; with.len()];
                 inner.seek(SeekFrom::Start(at))?;
-                inner.read_exact(&mut found)?;
-                Ok(found == with)
+                Ok(inner.read_exact(&mut found).is_ok() && found == with)
             };
-            if begins(0, b"fLaC")? && begins(length - TAG_LENGTH, b"TAG")? {
+            if begins(first, b"fLaC")? && begins(length - TAG_LENGTH, b"TAG")? {
                 length -= TAG_LENGTH;
             }
             inner.rewind()?;

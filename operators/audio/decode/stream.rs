@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -11,6 +11,7 @@ use symphonia::core::formats::well_known::FORMAT_ID_WAVE;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::Duration;
 
 /// No recording has more channels or another rate; a header that says so is wrong.
 const MAX_CHANNELS: usize = 64;
@@ -48,10 +49,13 @@ pub struct Stream {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
-    /// Whether packets carry exact places, as FLAC's do.
+    /// Whether packets carry exact places, as FLAC's do, and the place of the first.
     exact: bool,
-    /// Frames that the header promises, where it can be trusted.
+    origin: Option<u64>,
+    /// Frames that the file promises, where it can be trusted.
     promised: Option<u64>,
+    /// For MP3, the frames that may still be trimmed at the end: those that the Info tag says are padding.
+    padding: Option<u64>,
     /// A WAV file that was written to a pipe does not know its length: its end is no truncation.
     open_ended: bool,
     rate: u32,
@@ -91,7 +95,9 @@ impl Stream {
             decoder,
             track,
             exact: false,
+            origin: None,
             promised: None,
+            padding: None,
             open_ended: false,
             rate: 0,
             channels: 0,
@@ -124,16 +130,28 @@ impl Stream {
         Ok(stream)
     }
 
-    /// What the header says of the length, and whether it can be trusted.
+    /// What the file says of the length, and whether it can be trusted.
     fn promise(&mut self) {
-        let codec = self.decoder.codec_params().codec;
+        let parameters = self.decoder.codec_params();
+        let codec = parameters.codec;
         self.exact = codec == CODEC_ID_FLAC;
+        (self.origin, self.promised, self.padding, self.decoded) = (None, None, None, 0);
         let Some(track) = self.format.tracks().iter().find(|track| track.id == self.track) else { return };
         let wave = self.format.format_info().format == FORMAT_ID_WAVE;
         // Of an MP3 without an Info tag the length is an estimate.
         let tagged = codec == CODEC_ID_MP3 && (track.delay.is_some() || track.padding.is_some());
-        if self.exact || wave || tagged {
+        if self.exact || wave || tagged || codec == CODEC_ID_VORBIS {
             self.promised = track.num_frames;
+        }
+        // symphonia trims what lies behind its estimate: that would be music.
+        self.padding = (codec == CODEC_ID_MP3).then(|| u64::from(track.padding.unwrap_or(0)));
+        let bits = parameters.bits_per_coded_sample.or(parameters.bits_per_sample).unwrap_or(8);
+        let channels = parameters.channels.as_ref().map_or(1, |channels| channels.count() as u64);
+        let bytes = self.promised.unwrap_or(0).saturating_mul(u64::from(bits / 8) * channels);
+        // What ffmpeg, SoX and arecord write where they cannot know.
+        let unknown = [u32::MAX, 0x7fff_f000, 0x7fff_ffff, 0x8000_0000].map(u64::from);
+        if wave && unknown.iter().any(|length| length.abs_diff(bytes) < 64) {
+            self.promised = None;
         }
         self.open_ended = wave && self.promised.is_none();
     }
@@ -170,12 +188,14 @@ impl Stream {
     /// Decodes packets until one has frames; false at the end.
     fn decode(&mut self) -> Result<bool, Failure> {
         loop {
-            let packet = match self.format.next_packet() {
+            let mut packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return self.end(),
                 Err(Error::ResetRequired) => {
                     // Chained Ogg: another stream follows.
+                    self.end()?;
                     (self.track, self.decoder) = decoder(self.format.as_ref())?;
+                    self.promise();
                     continue;
                 }
                 Err(error) => match failure("demux", error) {
@@ -185,6 +205,12 @@ impl Stream {
             };
             if packet.track_id != self.track {
                 continue;
+            }
+            if let Some(padding) = &mut self.padding {
+                match padding.checked_sub(packet.trim_end.get()) {
+                    Some(left) => *padding = left,
+                    None => packet.trim_end = Duration::ZERO,
+                }
             }
             let decoded = self.decoder.decode(&packet).map_err(|error| failure("decode", error))?;
             let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
@@ -209,8 +235,15 @@ impl Stream {
             decoded.copy_to_vecs_planar(&mut self.planes);
             let frames = self.planes.first().map_or(0, |plane| plane.len() as u64);
             // A demuxer that has found its way again after damage does not say so; the places do.
-            let place = u64::try_from(packet.pts.get()).unwrap_or(0);
-            let lost = if self.exact { place.saturating_sub(self.decoded) } else { 0 };
+            let mut lost = 0;
+            if self.exact {
+                let place = u64::try_from(packet.pts.get()).unwrap_or(0);
+                let origin = *self.origin.get_or_insert(place);
+                let Some(gap) = place.checked_sub(origin + self.decoded) else {
+                    return Err(bad("decode", "frames are out of order"));
+                };
+                lost = gap;
+            }
             self.decoded += frames + lost;
             if frames > 0 && lost > 0 {
                 self.ahead = true;
@@ -226,7 +259,7 @@ impl Stream {
         match self.promised {
             Some(promised) if self.decoded < promised => Err(bad(
                 "truncated",
-                format!("the header promises {promised} frames, there are {}", self.decoded),
+                format!("the file promises {promised} frames, there are {}", self.decoded),
             )),
             _ => Ok(false),
         }

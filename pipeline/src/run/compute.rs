@@ -53,9 +53,31 @@ impl Engine {
         let (mut digests, mut seconds) = (HashMap::new(), Vec::new());
         if !missing.is_empty() {
             let total = missing.iter().map(|bucket| bucket.items.len() as u64).sum();
+            let why = self.why(pipeline, unit, resolved)?;
+            self.message(name, format!("computing: {}", why.join("; ")));
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
             (digests, seconds) = self.compute_buckets(pipeline, unit, missing, total).await?;
         }
+        let digest = |path: &str| match digests.remove(path) {
+            Some(digest) => Ok(digest),
+            None => digest_file(&self.store.path(path), &self.cancel),
+        };
+        let snapshot = self.assemble(unit, resolved, &all, digest)?;
+        debug_assert_eq!(
+            items,
+            (snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len()) as u64
+        );
+        Ok((status, snapshot, seconds))
+    }
+
+    /// The snapshot that shards amount to, from their footers. `digest_of` gives the digest of a shard's file.
+    pub(super) fn assemble(
+        &self,
+        unit: &Unit,
+        resolved: &Resolved,
+        all: &[Bucket],
+        mut digest_of: impl FnMut(&str) -> Result<String, Error>,
+    ) -> Result<Snapshot, Error> {
         let mut snapshot = Snapshot {
             fingerprint: resolved.fingerprint.clone(),
             inputs: resolved.inputs.clone(),
@@ -66,13 +88,10 @@ impl Engine {
             rejected: Vec::new(),
             counts: vec![Counts::default(); unit.stages().len()],
         };
-        for bucket in &all {
+        for bucket in all {
             let path = self.store.path(&bucket.path);
             let (footer, rows) = Footer::read(&path)?;
-            let digest = match digests.remove(&bucket.path) {
-                Some(digest) => digest,
-                None => digest_file(&path, &self.cancel)?,
-            };
+            let digest = digest_of(&bucket.path)?;
             let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
             let file = snapshot.files.len();
             snapshot.files.push(StoredFile { path: bucket.path.clone(), bytes, digest, rows });
@@ -91,11 +110,7 @@ impl Engine {
         let parts: Vec<&str> =
             snapshot.items.iter().flat_map(|entry| [entry.item.as_str(), entry.output.as_str()]).collect();
         snapshot.digest = digest(&parts);
-        debug_assert_eq!(
-            items,
-            (snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len()) as u64
-        );
-        Ok((status, snapshot, seconds))
+        Ok(snapshot)
     }
 
     /// Runs the plan node of a unit; gives the digests of the shards and the operators' seconds.
@@ -211,6 +226,8 @@ impl Engine {
         let Body::Dataset(dataset) = stage.operator.body() else {
             return Err(Error::stage(&stage.name, "is not a dataset operator"));
         };
+        let why = self.why(pipeline, unit, resolved)?;
+        self.message(&stage.name, format!("computing: {}", why.join("; ")));
         (self.reporter)(Event::Started { stage: stage.name.clone(), items: 0 });
         let scratch = self.store.scratch()?;
         let output = scratch.path().join("output");

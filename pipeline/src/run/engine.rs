@@ -84,8 +84,6 @@ impl Engine {
                 Some(snapshot) => (Status::Reused, snapshot.clone(), Vec::new()),
                 None => {
                     known.stamps.save(&self.store)?;
-                    let why = self.why(pipeline, &unit, &resolved)?;
-                    self.message(&name, format!("computing: {}", why.join("; ")));
                     let (status, snapshot, seconds) = match &resolved.items {
                         Some(items) => {
                             self.compute_items(pipeline, &unit, &resolved, items.len() as u64).await?
