@@ -17,6 +17,9 @@ use symphonia::core::units::Duration;
 const MAX_CHANNELS: usize = 64;
 const RATES: RangeInclusive<u32> = 1000..=768_000;
 
+/// The longest block of Vorbis: its packets' places are that exact.
+const VORBIS_BLOCK: i64 = 8192;
+
 /// Why a stream cannot go on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
@@ -49,9 +52,10 @@ pub struct Stream {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
-    /// Whether packets carry exact places, as FLAC's do, and the place of the first.
-    exact: bool,
-    origin: Option<u64>,
+    /// How far packets may be from the places that they carry, where these can be trusted, and the
+    /// place of the first.
+    tolerance: Option<i64>,
+    origin: Option<i64>,
     /// Frames that the file promises, where it can be trusted.
     promised: Option<u64>,
     /// For MP3, the frames that may still be trimmed at the end: those that the Info tag says are padding.
@@ -94,7 +98,7 @@ impl Stream {
             format,
             decoder,
             track,
-            exact: false,
+            tolerance: None,
             origin: None,
             promised: None,
             padding: None,
@@ -134,14 +138,20 @@ impl Stream {
     fn promise(&mut self) {
         let parameters = self.decoder.codec_params();
         let codec = parameters.codec;
-        self.exact = codec == CODEC_ID_FLAC;
+        self.tolerance = match codec {
+            CODEC_ID_FLAC => Some(0),
+            CODEC_ID_VORBIS => Some(VORBIS_BLOCK),
+            _ => None,
+        };
         (self.origin, self.promised, self.padding, self.decoded) = (None, None, None, 0);
         let Some(track) = self.format.tracks().iter().find(|track| track.id == self.track) else { return };
         let wave = self.format.format_info().format == FORMAT_ID_WAVE;
         // Of an MP3 without an Info tag the length is an estimate.
         let tagged = codec == CODEC_ID_MP3 && (track.delay.is_some() || track.padding.is_some());
-        if self.exact || wave || tagged || codec == CODEC_ID_VORBIS {
-            self.promised = track.num_frames;
+        if self.tolerance.is_some() || wave || tagged {
+            // Of a stream that was recorded while it ran, what came before is not promised.
+            let before = u64::try_from(track.start_ts.get()).unwrap_or(0);
+            self.promised = track.num_frames.map(|frames| frames.saturating_sub(before));
         }
         // symphonia trims what lies behind its estimate: that would be music.
         self.padding = (codec == CODEC_ID_MP3).then(|| u64::from(track.padding.unwrap_or(0)));
@@ -236,13 +246,16 @@ impl Stream {
             let frames = self.planes.first().map_or(0, |plane| plane.len() as u64);
             // A demuxer that has found its way again after damage does not say so; the places do.
             let mut lost = 0;
-            if self.exact {
-                let place = u64::try_from(packet.pts.get()).unwrap_or(0);
+            if let Some(tolerance) = self.tolerance {
+                let place = packet.pts.get();
                 let origin = *self.origin.get_or_insert(place);
-                let Some(gap) = place.checked_sub(origin + self.decoded) else {
+                let gap = place - origin - i64::try_from(self.decoded).unwrap_or(i64::MAX);
+                if gap < -tolerance {
                     return Err(bad("decode", "frames are out of order"));
-                };
-                lost = gap;
+                }
+                if gap > tolerance {
+                    lost = gap.unsigned_abs();
+                }
             }
             self.decoded += frames + lost;
             if frames > 0 && lost > 0 {
@@ -256,8 +269,10 @@ impl Stream {
     }
 
     fn end(&self) -> Result<bool, Failure> {
+        // Vorbis counts by halves of blocks.
+        let slack = self.tolerance.map_or(0, i64::unsigned_abs);
         match self.promised {
-            Some(promised) if self.decoded < promised => Err(bad(
+            Some(promised) if self.decoded + slack < promised => Err(bad(
                 "truncated",
                 format!("the file promises {promised} frames, there are {}", self.decoded),
             )),
