@@ -246,6 +246,19 @@ fn no_frame_is_lost_in_silence() {
 }
 
 #[test]
+fn a_flipped_bit_in_a_vorbis_page_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(common::music().join("fretsonfire/Feelings/guitar.ogg")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::create_dir(folder.path().join("music")).unwrap();
+    std::fs::write(folder.path().join("music/flipped.ogg"), &bytes).unwrap();
+    std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
+    let stages = finished(shards(folder.path()).args(["--max-rejects", "1"]));
+    assert_eq!((&stages["audio"]["items"], &stages["audio"]["rejected"]), (&0.into(), &1.into()));
+}
+
+#[test]
 fn files_that_claim_what_is_not_so() {
     let folder = tempfile::tempdir().unwrap();
     write_tone(&folder.path().join("music/good.wav"), 440.0, 12);
