@@ -26,7 +26,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     let device = device::cpu();
     let weights = if embed.weights == Weights::Trained { TRAINED } else { INITIAL };
     let model = load(folder, weights, &device)?.valid();
-    let width = description.encoder.width();
+    let width = description.train.encoder.width();
     let clips = Clips::open(input, job.seed)?;
     let mut reader = clips.reader(0)?;
     let file = File::create(job.output.join("vectors.parquet"))?;
@@ -38,7 +38,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
         clips.read(&mut reader, part, |signal| {
             let frames = signal.samples.len() as u64;
             seconds += frames as f64 / f64::from(signal.header.rate);
-            match description.encoder.check_signal(signal.header.rate, frames) {
+            match description.train.encoder.check_signal(signal.header.rate, frames) {
                 Ok(()) => waiting.push(signal),
                 Err(_) => too_short += 1,
             }

@@ -27,9 +27,7 @@ pub struct Description {
     pub format: u32,
     /// Samples a second that the encoder is for.
     pub rate: u32,
-    pub encoder: Encoder,
-    pub projector: Projector,
-    /// How it was trained.
+    /// Encoder and projector, and how they were trained.
     pub train: Train,
     pub seed: u64,
     pub steps: usize,
@@ -38,9 +36,9 @@ pub struct Description {
 impl Description {
     /// The model with weights drawn from the seed.
     pub fn model(&self, device: &Device) -> Model {
-        let Encoder::Cnn(cnn) = &self.encoder;
+        let Encoder::Cnn(cnn) = &self.train.encoder;
         let encoder = Cnn::new(cnn, self.rate, self.seed, device);
-        let Projector { hidden, outputs } = self.projector;
+        let Projector { hidden, outputs } = self.train.projector;
         let projector = head::Projector::new(encoder.width(), hidden, outputs, self.seed, device);
         Model { encoder, projector }
     }

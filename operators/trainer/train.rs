@@ -112,7 +112,7 @@ fn load(plan: &Plan, clips: &Clips, sender: SyncSender<Batch>) -> Result<ChainRe
 
 /// Takes the steps. All of libtorch is called from this thread.
 fn fit(plan: &Plan, job: &DatasetJob, batches: &Receiver<Batch>) -> Result<(), Error> {
-    let Train { encoder, projector, optimizer: Optimizer::AdamW(adam), epochs, .. } = &plan.train;
+    let Train { optimizer: Optimizer::AdamW(adam), epochs, .. } = &plan.train;
     let Schedule::Cosine(cosine) = &plan.train.schedule;
     let total = plan.steps * epochs;
     let warm_up = (cosine.warm_up * total as f64).round() as usize;
@@ -120,8 +120,6 @@ fn fit(plan: &Plan, job: &DatasetJob, batches: &Receiver<Batch>) -> Result<(), E
     let mut description = Description {
         format: 1,
         rate: plan.rate,
-        encoder: encoder.clone(),
-        projector: projector.clone(),
         train: plan.train.clone(),
         seed: Random::keyed(&[b"weights", &plan.seed.to_le_bytes(), plan.stage.as_bytes()]).bits(),
         steps: 0,

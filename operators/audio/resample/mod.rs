@@ -11,8 +11,8 @@ use rubato::{Fft, FixedSync, Resampler};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Frames of the shorter side of the FFT. rubato's anti-alias cutoff depends on it: at 4096 it is
-/// 97 % of the new Nyquist frequency or more, where the default block would cut at 92 %.
+/// Frames of the shorter side of the FFT. rubato's anti-alias cutoff depends on it: from 4096
+/// on it is above 99 % of the new Nyquist frequency.
 const FFT: usize = 4096;
 
 /// Resamplers that are kept for the recordings to come.

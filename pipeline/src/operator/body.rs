@@ -198,8 +198,6 @@ pub struct DatasetJob {
     /// An empty folder for what is to be kept.
     pub output: PathBuf,
     pub threads: usize,
-    /// Bytes.
-    pub memory: u64,
 }
 
 impl DatasetJob {

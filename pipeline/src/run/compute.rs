@@ -40,7 +40,6 @@ impl Engine {
         pipeline: &Pipeline,
         unit: &Unit,
         resolved: &Resolved,
-        items: u64,
     ) -> Result<(Status, Snapshot, Vec<f64>), Error> {
         let name = &pipeline.stages[unit.stage].name;
         let all = self.buckets(pipeline, unit, resolved);
@@ -63,10 +62,11 @@ impl Engine {
             None => digest_file(&self.store.path(path), &self.cancel),
         };
         let snapshot = self.assemble(unit, resolved, &all, digest)?;
-        debug_assert_eq!(
-            items,
-            (snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len()) as u64
-        );
+        let found = snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len();
+        let items: usize = all.iter().map(|bucket| bucket.items.len()).sum();
+        if found != items {
+            return Err(Error::stage(name, format!("{items} items went in, {found} are accounted for")));
+        }
         Ok((status, snapshot, seconds))
     }
 
@@ -248,7 +248,6 @@ impl Engine {
             inputs,
             output,
             threads: self.options.threads,
-            memory: self.options.memory,
         };
         let (store, reporter, cancel) = (self.store.clone(), self.reporter.clone(), self.cancel.clone());
         let (fingerprint, digest) = (resolved.fingerprint.clone(), resolved.inputs.clone());

@@ -85,9 +85,7 @@ impl Engine {
                 None => {
                     known.stamps.save(&self.store)?;
                     let (status, snapshot, seconds) = match &resolved.items {
-                        Some(items) => {
-                            self.compute_items(pipeline, &unit, &resolved, items.len() as u64).await?
-                        }
+                        Some(_) => self.compute_items(pipeline, &unit, &resolved).await?,
                         None => self.compute_dataset(pipeline, &unit, &resolved, &known).await?,
                     };
                     self.store.keep_snapshot(&snapshot)?;
