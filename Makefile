@@ -2,6 +2,8 @@
 # make test    formatting, lints, unit and end-to-end tests
 # make build   both programs, in $CARGO_TARGET_DIR/release/
 # make docs    the generated pages
+# make bench   Étude and its peers over the same music: tables in Markdown, and results.json
+# make fuzz    each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz
 #
 # LIBTORCH=/its/folder or LIBTORCH_USE_PYTORCH=1 use a libtorch or PyTorch that is there.
 
@@ -17,19 +19,32 @@ export LIBTORCH := $(target)/libtorch
 libtorch := libtorch
 endif
 
-.PHONY: demo test build libtorch music lint docs python
+# libopus is built by cmake; a machine without it gets the one that PyPI has.
+ifeq ($(shell command -v cmake)$(CMAKE),)
+export CMAKE := $(target)/cmake/cmake/data/bin/cmake
+cmake := $(CMAKE)
+endif
+
+.PHONY: demo test build libtorch music lint docs python odd fuzz
 
 demo: build music
 	$(etude) run pipelines/demo.yaml
 
-build: $(libtorch)
+build: $(libtorch) $(cmake)
 	cargo build --release --workspace --locked
+
+$(target)/cmake/cmake/data/bin/cmake:
+	python3 -m pip install --quiet --target $(target)/cmake cmake==4.4.4
 
 libtorch:
 	python3 scripts/fetch-libtorch.py $(target)/libtorch
 
 music:
 	python3 scripts/fetch-music.py music
+
+# Sound files of other projects' test suites. Without them their test is left out.
+odd:
+	@python3 scripts/fetch-odd.py $(target)/odd || echo "the odd files are not there: their test is left out"
 
 # What the tests compare with: readers of shards that others wrote.
 python:
@@ -38,13 +53,13 @@ python:
 	  python3 -m pip install --quiet --target $(python) --requirement tests/python/requirements.txt && \
 	  cp tests/python/requirements.txt $(python)/requirements.txt; }
 
-lint: $(libtorch)
+lint: $(libtorch) $(cmake)
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check licenses bans sources; \
 	  else echo "cargo deny is not installed: licences are not checked"; fi
 
-test: lint build music python
+test: lint build music python odd
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  PYTHONPATH=$(python) cargo nextest run --release --workspace --locked; \
 	else \
@@ -54,3 +69,32 @@ test: lint build music python
 docs: build
 	$(etude) ops --markdown > docs/operators.md
 	$(etude) schema > docs/pipeline.schema.json
+
+# Without a sanitizer the stable compiler will do; RUSTC_BOOTSTRAP lets it take cargo-fuzz's flags.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || \
+	  { echo "make fuzz needs cargo-fuzz, which it does not install: cargo install cargo-fuzz"; exit 1; }
+	@$(MAKE) build
+	python3 fuzz/seeds.py $(etude) fuzz/corpus
+	@set -e; for name in decode shard_reader; do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --release --sanitizer none --target-dir $(target)/fuzz $$name -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=1024 -max_len=65536; done
+
+# Options of benches/run.py go into BENCH, such as BENCH="--only mixed --repeat 5". PEERS=all adds
+# torchcodec; its torch is a download of 3 GB, unless pip is told of an index with smaller wheels.
+BENCH_MUSIC ?= $(target)/bench/music
+bench_python := $(target)/bench-python$(if $(filter all,$(PEERS)),-all)
+bench_needs := benches/requirements.txt $(if $(filter all,$(PEERS)),benches/requirements-torchcodec.txt)
+
+bench: build bench-corpus bench-python
+	python3 benches/run.py --work $(target)/bench --etude $(etude) --music $(BENCH_MUSIC) --python $(bench_python) $(BENCH)
+
+bench-corpus:
+	@if [ "$(BENCH_MUSIC)" = "$(target)/bench/music" ]; then python3 scripts/fetch-bench.py "$(BENCH_MUSIC)"; fi
+
+bench-python:
+	@cat $(bench_needs) | cmp -s - $(bench_python)/requirements.txt || { \
+	  rm -rf $(bench_python) && \
+	  python3 -m pip install --quiet --target $(bench_python) $(addprefix --requirement ,$(bench_needs)) && \
+	  cat $(bench_needs) > $(bench_python)/requirements.txt; }

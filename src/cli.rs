@@ -82,6 +82,9 @@ pub enum Command {
     },
     /// Print completions for a shell.
     Completions { shell: Shell },
+    /// Decode for a run that asks on standard input (`isolate: true`).
+    #[command(hide = true)]
+    DecodeHelper,
 }
 
 #[derive(Debug, Args)]

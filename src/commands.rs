@@ -62,6 +62,8 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             print(&String::from_utf8_lossy(&text));
             Ok(())
         }
+        Command::DecodeHelper => etude_audio::decode::isolate::serve()
+            .map_err(|error| Error::Other(format!("the decode helper: {error}"))),
     }
 }
 

@@ -237,7 +237,7 @@ fn no_frame_is_lost_in_silence() {
     std::fs::write(&path, bad).unwrap();
     std::fs::write(
         folder.path().join("p.yaml"),
-        SHARDS.replace("channels: mono", "channels: mono, errors: skip"),
+        SHARDS.replace("channels: mono", "channels: mono, on_damage: keep"),
     )
     .unwrap();
     let stages = finished(&mut shards(folder.path()));
@@ -301,7 +301,7 @@ fn a_packet_that_cannot_be_decoded() {
     std::fs::write(folder.path().join("music/cut.ogg"), &bytes).unwrap();
     std::fs::write(
         folder.path().join("p.yaml"),
-        SHARDS.replace("channels: mono", "channels: mono, errors: skip"),
+        SHARDS.replace("channels: mono", "channels: mono, on_damage: keep"),
     )
     .unwrap();
     let stages = finished(&mut shards(folder.path()));

@@ -3,13 +3,21 @@
 pub mod augment;
 pub mod crop;
 pub mod decode;
+pub mod filter;
+pub mod flac;
+#[cfg(test)]
+mod harness;
 pub mod log_mel;
+pub mod measure;
 pub mod mel;
+pub mod metadata;
+pub mod normalise;
 pub mod pool;
 pub mod resample;
 pub mod scan;
 pub mod segment;
 pub mod shards;
+pub mod sql;
 pub mod vectors;
 
 use etude_pipeline::flow::{Block, Flow, SignalType, Unit};
@@ -18,9 +26,13 @@ use etude_pipeline::operator::{Declaration, Inputs, Output, Port, Step};
 /// All audio operators.
 pub const OPERATORS: &[Declaration] = &[
     Declaration::of::<scan::Scan>(),
+    Declaration::of::<metadata::Metadata>(),
+    Declaration::of::<sql::Sql>(),
     Declaration::of::<decode::Decode>(),
     Declaration::of::<resample::Resample>(),
+    Declaration::of::<filter::Filter>(),
     Declaration::of::<segment::Segment>(),
+    Declaration::of::<normalise::Normalise>(),
     Declaration::of::<shards::Shards>(),
     Declaration::of::<crop::Crop>(),
     Declaration::of::<augment::Augment>(),

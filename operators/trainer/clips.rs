@@ -7,6 +7,7 @@ use std::time::Duration;
 use etude_learning::TABLE;
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{ChainReport, Item, Output, SignalInput, Step, Stop};
+use etude_pipeline::place::Place;
 use etude_pipeline::random::Random;
 use etude_pipeline::run::{Chain, Instance, Trail};
 use etude_pipeline::store::Counts;
@@ -87,7 +88,7 @@ impl Clips {
             let (path, row) = found.ok_or_else(|| Error::Input(format!("there is no clip {clip}")))?;
             let item = Item {
                 key: Arc::from(""),
-                path: path.clone(),
+                place: Place::File(path.clone()),
                 size: 0,
                 digest: String::new(),
                 stamp: None,
@@ -95,7 +96,7 @@ impl Clips {
             };
             let mut trail = Trail::new(self.chain.len(), None);
             let mut collect = Collect { open: None, take: &mut take };
-            let step = reader.instance.run(&item, &mut collect, &mut trail);
+            let step = reader.instance.run(&item, &mut collect, &mut trail, false);
             reader.counts.iter_mut().zip(&trail.counts).for_each(|(total, counts)| total.add(counts));
             reader.times.iter_mut().zip(trail.times()).for_each(|(total, time)| *total += time);
             match step {

@@ -9,6 +9,7 @@ mod error;
 pub mod event;
 pub mod flow;
 pub mod operator;
+pub mod place;
 pub mod random;
 pub mod run;
 pub mod spec;

@@ -1,13 +1,15 @@
 //! A pipeline file, read and checked: the graph of its stages.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 use crate::flow::Flow;
-use crate::operator::{Body, Declaration, Inputs, Link, Operator, Table};
+use crate::operator::{Body, Declaration, Inputs, Link, Names, Operator, Table};
 use crate::yaml::{self, Node, Problem, Span, Value, Variables};
 
 /// A pipeline.
@@ -33,6 +35,8 @@ pub struct Stage {
     pub inputs: Vec<(&'static str, Vec<usize>)>,
     /// The schema of what it gives.
     pub flow: Flow,
+    /// What a table above says of each item: columns that every row of the item carries.
+    pub columns: Option<SchemaRef>,
     span: Span,
     places: HashMap<String, Span>,
 }
@@ -65,7 +69,12 @@ impl Stage {
 
     /// Whether what it gives is kept.
     pub fn materialises(&self) -> bool {
-        matches!(self.operator.body(), Body::Sink(_) | Body::Dataset(_))
+        matches!(self.operator.body(), Body::Sink(_) | Body::Tabulate(_) | Body::Dataset(_))
+    }
+
+    /// Whether it opens items.
+    fn opens_items(&self) -> bool {
+        matches!(self.operator.body(), Body::Read(_) | Body::Tabulate(_))
     }
 }
 
@@ -102,6 +111,22 @@ impl Pipeline {
             let problem = yaml::unknown("stage", name, &names);
             Error::Other(format!("{}; {}", problem.message, problem.help.unwrap_or_default()))
         })
+    }
+
+    /// The scans that a stage reads, directly or through others.
+    pub fn scans(&self, stage: usize) -> Vec<usize> {
+        let (mut scans, mut open, mut seen) = (Vec::new(), vec![stage], vec![false; self.stages.len()]);
+        while let Some(at) = open.pop() {
+            if std::mem::replace(&mut seen[at], true) {
+                continue;
+            }
+            if matches!(self.stages[at].operator.body(), Body::Scan(_)) {
+                scans.push(at);
+            }
+            open.extend(self.stages[at].reads());
+        }
+        scans.sort_unstable();
+        scans
     }
 
     /// An error that points at a parameter of a stage, found when it was used.
@@ -272,6 +297,7 @@ fn read_stage(
         operator,
         inputs,
         flow: Flow::Items,
+        columns: None,
         span: op.span,
         places,
     })
@@ -371,23 +397,84 @@ fn order(stages: &[Stage]) -> Result<Vec<usize>, Problem> {
 fn check_flows(pipeline: &mut Pipeline) -> Result<(), Problem> {
     for &at in &pipeline.order {
         let stages = &pipeline.stages;
+        // A table that lists items stands for these items.
+        let items = stages[at].opens_items();
+        let flow_of = |read: &usize| match &stages[*read].flow {
+            Flow::Table(schema) if items && lists_items(schema) && !pipeline.scans(*read).is_empty() => {
+                &Flow::Items
+            }
+            flow => flow,
+        };
         let inputs = Inputs(
             stages[at]
                 .inputs
                 .iter()
-                .map(|(port, reads)| (*port, reads.iter().map(|read| &stages[*read].flow).collect()))
+                .map(|(port, reads)| (*port, reads.iter().map(flow_of).collect()))
                 .collect(),
         );
-        let flow = stages[at].operator.output(&inputs).map_err(|message| {
+        let name_of = |read: &usize| stages[*read].name.as_str();
+        let names =
+            stages[at].inputs.iter().map(|(port, reads)| (*port, reads.iter().map(name_of).collect()));
+        let names = Names(names.collect());
+        let flow = stages[at].operator.output_named(&inputs, &names).map_err(|invalid| {
             let stage = &stages[at];
             let reads: Vec<String> = stage
                 .reads()
                 .map(|read| format!("`{}` gives {}", stages[read].name, stages[read].flow))
                 .collect();
-            let problem = Problem::at(stage.span, format!("{}: {message}", stage.declaration.name));
-            if reads.is_empty() { problem } else { problem.help(reads.join(", ")) }
+            let span = place(&stage.places, &invalid.parameter).unwrap_or(stage.span);
+            let problem = Problem::at(span, format!("{}: {}", stage.declaration.name, invalid.message));
+            if reads.is_empty() || !invalid.parameter.is_empty() {
+                problem
+            } else {
+                problem.help(reads.join(", "))
+            }
         })?;
+        let columns = columns(pipeline, at);
+        if let (Some(columns), Body::Sink(sink)) = (&columns, stages[at].operator.body()) {
+            let own = sink.schema(&flow);
+            if let Some(field) =
+                columns.fields().iter().find(|field| own.column_with_name(field.name()).is_some())
+            {
+                let name = field.name();
+                let problem = Problem::at(
+                    stages[at].span,
+                    format!(
+                        "{}: column `{name}` comes from a table above and is one that it writes itself",
+                        stages[at].declaration.name
+                    ),
+                );
+                return Err(
+                    problem.help("leave it out of the table, or give it another name: `SELECT item, … AS …`")
+                );
+            }
+        }
+        pipeline.stages[at].columns = columns;
         pipeline.stages[at].flow = flow;
     }
     Ok(())
+}
+
+/// Whether a table's rows are items.
+fn lists_items(schema: &Schema) -> bool {
+    let text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    schema.column_with_name(ITEM).is_some_and(|(_, field)| text(field.data_type()))
+}
+
+/// The column that names an item.
+pub const ITEM: &str = "item";
+
+/// The columns that every row of an item carries where a stage stands.
+fn columns(pipeline: &Pipeline, at: usize) -> Option<SchemaRef> {
+    let stage = &pipeline.stages[at];
+    let above = &pipeline.stages[stage.main()?];
+    match (stage.operator.body(), &above.flow) {
+        (Body::Read(_), Flow::Table(schema)) => {
+            let fields: Vec<_> =
+                schema.fields().iter().filter(|field| field.name() != ITEM).cloned().collect();
+            (!fields.is_empty()).then(|| Arc::new(Schema::new(fields)))
+        }
+        (Body::Map(_) | Body::Sink(_), _) => above.columns.clone(),
+        _ => None,
+    }
 }

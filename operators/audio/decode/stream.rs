@@ -1,71 +1,41 @@
-//! A recording as a stream of packets, by symphonia.
+//! A recording as a stream of packets.
 
-use std::io::ErrorKind;
+use std::io::Seek;
 use std::ops::RangeInclusive;
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::FORMAT_ID_WAVE;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
-use symphonia::core::meta::MetadataOptions;
-use symphonia::core::units::Duration;
+use symphonia::core::io::MediaSource;
 
-/// No recording has more channels or another rate; a header that says so is wrong.
-const MAX_CHANNELS: usize = 64;
-const RATES: RangeInclusive<u32> = 1000..=768_000;
+use super::coded::{self, Coded, Decoded};
+use super::container::{self, Found};
+use super::failure::{Failure, bad, reading};
+use super::pcm;
+use super::source::{Part, Patched, Pieces, Shared};
 
-/// The longest block of Vorbis: its packets' places are that exact.
-const VORBIS_BLOCK: i64 = 8192;
+/// No recording has another rate; a header that says so is wrong.
+pub(super) const RATES: RangeInclusive<u32> = 1000..=768_000;
 
-/// Why a stream cannot go on.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Failure {
-    /// Reading failed; the content is not to blame.
-    Io(String),
-    /// The content is bad.
-    Bad { class: &'static str, message: String },
-}
+/// How many files may lie within each other.
+const NESTED: usize = 3;
 
-fn bad(class: &'static str, message: impl Into<String>) -> Failure {
-    Failure::Bad { class, message: message.into() }
-}
-
-fn failure(class: &'static str, error: Error) -> Failure {
-    match error {
-        Error::IoError(error) => match error.kind() {
-            ErrorKind::UnexpectedEof => bad("truncated", "the file ends too early"),
-            ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
-                bad(class, error.to_string())
-            }
-            _ => Failure::Io(error.to_string()),
-        },
-        Error::Unsupported(what) => bad("unsupported", format!("not supported: {what}")),
-        other => bad(class, other.to_string()),
-    }
+/// What gives the frames.
+pub(super) enum Engine {
+    Pcm(Box<pcm::Reader>),
+    Coded(Box<Coded>),
 }
 
 /// A recording being decoded.
 pub struct Stream {
-    format: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
-    /// How far packets may be from the places that they carry, where these can be trusted, and the
-    /// place of the first.
-    tolerance: Option<i64>,
-    origin: Option<i64>,
-    /// Frames that the file promises, where it can be trusted.
-    promised: Option<u64>,
-    /// For MP3, the frames that may still be trimmed at the end: those that the Info tag says are padding.
-    padding: Option<u64>,
-    /// A WAV file that was written to a pipe does not know its length: its end is no truncation.
-    open_ended: bool,
+    engine: Engine,
     rate: u32,
     channels: usize,
-    /// Frames decoded, and frames given.
-    decoded: u64,
+    /// Frames that the decoder still gives and that are left out.
+    skip: u64,
+    /// What the decoder gives before the recording begins.
+    delay: u64,
+    /// The place of the next frame in the recording, and of the one behind the last.
+    position: u64,
+    end: Option<u64>,
+    /// Frames given.
     frames: u64,
     planes: Vec<Vec<f32>>,
     /// The first packet, which tells rate and channels where the header does not, is decoded ahead …
@@ -74,96 +44,154 @@ pub struct Stream {
     pending: Option<Failure>,
 }
 
-impl Stream {
-    /// Opens a recording. The extension is a hint only.
-    pub fn open(source: Box<dyn MediaSource>, extension: Option<&str>) -> Result<Self, Failure> {
-        let source = MediaSourceStream::new(source, Default::default());
-        let mut hint = Hint::new();
-        if let Some(extension) = extension {
-            hint.with_extension(extension);
+/// Opens a file as far as its headers.
+pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) -> Result<Engine, Failure> {
+    if source.byte_len() == Some(0) {
+        return Err(bad("empty", "the file is empty"));
+    }
+    for _ in 0..NESTED {
+        let length = source.byte_len().unwrap_or(u64::MAX);
+        let track = match container::find(source.as_mut())? {
+            Found::Pcm(pcm) => {
+                coded::check(pcm.rate, usize::from(pcm.channels))?;
+                let reader = pcm::Reader::new(source, pcm).map_err(|error| reading(&error))?;
+                return Ok(Engine::Pcm(Box::new(reader)));
+            }
+            Found::Pieces(pcm, pieces) => {
+                coded::check(pcm.rate, usize::from(pcm.channels))?;
+                let source = Box::new(Pieces::new(source, &pieces));
+                let reader = pcm::Reader::new(source, pcm).map_err(|error| reading(&error))?;
+                return Ok(Engine::Pcm(Box::new(reader)));
+            }
+            Found::Inside { from, to } => {
+                let to = to.unwrap_or(length).min(length);
+                source = Box::new(Part::new(source, from, to).map_err(|error| reading(&error))?);
+                continue;
+            }
+            Found::Track(track) => track,
+            Found::Other(container) => container::Track { container, ..container::Track::default() },
+        };
+        let source = Shared::new(source);
+        let first = attempt(Box::new(source.clone()), track.clone());
+        let failed = match first {
+            Err(failure @ Failure::Bad { class: "format" | "truncated" | "empty", .. }) => failure,
+            other => return other,
+        };
+        // Headers and tags that symphonia stumbles over are taken away, if that is what it was.
+        let plain = plain(Box::new(source), &track);
+        let second = plain.ok().flatten().and_then(|source| attempt(source, track).ok());
+        return second.ok_or_else(|| named(failed, extension));
+    }
+    Err(bad("format", "files lie within each other"))
+}
+
+/// Opens what symphonia demuxes.
+fn attempt(mut source: Box<dyn MediaSource>, track: container::Track) -> Result<Engine, Failure> {
+    if track.container == "flac" {
+        let end = container::behind_music(source.as_mut())?;
+        source = Box::new(Part::new(source, 0, end).map_err(|error| reading(&error))?);
+    }
+    source.rewind().map_err(|error| reading(&error))?;
+    Ok(Engine::Coded(Box::new(Coded::open(source, track)?)))
+}
+
+/// The same without what comes before the music; none where there is nothing.
+fn plain(
+    mut source: Box<dyn MediaSource>,
+    track: &container::Track,
+) -> Result<Option<Box<dyn MediaSource>>, Failure> {
+    let length = source.byte_len().unwrap_or(u64::MAX);
+    let begin = container::behind_tags(source.as_mut())?;
+    if track.container == "flac" {
+        let Some(plain) = container::plain_flac(source.as_mut(), begin)? else { return Ok(None) };
+        let pieces = [(begin, plain.head), (plain.music, length.saturating_sub(plain.music))];
+        let source = Pieces::new(source, &pieces);
+        let patched = Patched::new(Box::new(source), 4, plain.bytes).map_err(|error| reading(&error))?;
+        return Ok(Some(Box::new(patched)));
+    }
+    if begin == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(Part::new(source, begin, length).map_err(|error| reading(&error))?)))
+}
+
+/// What is not recognised may have been by its name.
+fn named(failure: Failure, extension: Option<&str>) -> Failure {
+    match (failure, extension) {
+        (Failure::Bad { class: "format", message }, Some(extension)) if message.contains("recognised") => {
+            bad("format", format!("{message} (its name ends with .{})", extension.escape_default()))
         }
-        let format = symphonia::default::get_probe()
-            .probe(&hint, source, FormatOptions::default(), MetadataOptions::default())
-            .map_err(|error| match error {
-                Error::Unsupported(_) | Error::IoError(_) => match failure("format", error) {
-                    Failure::Io(message) => Failure::Io(message),
-                    Failure::Bad { .. } => {
-                        bad("format", "no known audio format is recognised in the content")
+        (failure, _) => failure,
+    }
+}
+
+impl Engine {
+    /// Decodes packets until one has frames; none at the end.
+    fn decode(&mut self, planes: &mut Vec<Vec<f32>>) -> Result<Option<Decoded>, Failure> {
+        match self {
+            Self::Coded(coded) => coded.decode(planes),
+            Self::Pcm(reader) => {
+                let frames = reader.read(planes).map_err(|error| reading(&error))?;
+                if frames > 0 {
+                    return Ok(Some(Decoded { frames, lost: 0 }));
+                }
+                match reader.missing() {
+                    0 => Ok(None),
+                    missing => {
+                        let promised = reader.pcm.promised().unwrap_or(0);
+                        let there = promised.saturating_sub(missing);
+                        Err(bad("truncated", format!("the file promises {promised} frames, there are {there}")))
                     }
-                },
-                other => failure("format", other),
-            })?;
-        let (track, decoder) = decoder(format.as_ref())?;
+                }
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Opens a recording. What it is is read from its content; the extension is for messages only.
+    pub fn open(source: Box<dyn MediaSource>, extension: Option<&str>) -> Result<Self, Failure> {
+        let engine = open(source, extension)?;
         let mut stream = Self {
-            format,
-            decoder,
-            track,
-            tolerance: None,
-            origin: None,
-            promised: None,
-            padding: None,
-            open_ended: false,
+            engine,
             rate: 0,
             channels: 0,
-            decoded: 0,
+            skip: 0,
+            delay: 0,
+            position: 0,
+            end: None,
             frames: 0,
             planes: Vec::new(),
             ahead: false,
             pending: None,
         };
-        stream.promise();
-        loop {
-            match stream.decode() {
-                Ok(true) => break,
-                Ok(false) => {
-                    return Err(stream
-                        .pending
-                        .unwrap_or_else(|| bad("empty", "the file has no audio frame")));
+        let first = loop {
+            match stream.engine.decode(&mut stream.planes) {
+                Ok(Some(first)) => break first,
+                Ok(None) => {
+                    let empty = || bad("empty", "the file has no audio frame");
+                    return Err(stream.pending.unwrap_or_else(empty));
                 }
                 Err(failure @ Failure::Bad { class: "decode", .. }) => {
                     stream.pending.get_or_insert(failure);
-                    // A packet behind a gap is there already.
-                    if stream.ahead {
-                        break;
-                    }
                 }
                 Err(failure) => return Err(stream.pending.unwrap_or(failure)),
             }
-        }
-        stream.ahead = true;
-        Ok(stream)
-    }
-
-    /// What the file says of the length, and whether it can be trusted.
-    fn promise(&mut self) {
-        let parameters = self.decoder.codec_params();
-        let codec = parameters.codec;
-        self.tolerance = match codec {
-            CODEC_ID_FLAC => Some(0),
-            CODEC_ID_VORBIS => Some(VORBIS_BLOCK),
-            _ => None,
         };
-        (self.origin, self.promised, self.padding, self.decoded) = (None, None, None, 0);
-        let Some(track) = self.format.tracks().iter().find(|track| track.id == self.track) else { return };
-        let wave = self.format.format_info().format == FORMAT_ID_WAVE;
-        // Of an MP3 without an Info tag the length is an estimate.
-        let tagged = codec == CODEC_ID_MP3 && (track.delay.is_some() || track.padding.is_some());
-        if self.tolerance.is_some() || wave || tagged {
-            // Of a stream that was recorded while it ran, what came before is not promised.
-            let before = u64::try_from(track.start_ts.get()).unwrap_or(0);
-            self.promised = track.num_frames.map(|frames| frames.saturating_sub(before));
+        match &stream.engine {
+            Engine::Pcm(reader) => {
+                (stream.rate, stream.channels) = (reader.pcm.rate, usize::from(reader.pcm.channels));
+            }
+            Engine::Coded(coded) => {
+                (stream.rate, stream.channels) = coded.spec();
+                let trim = coded.track.trim;
+                stream.delay = trim.start.at(stream.rate);
+                stream.skip = stream.delay;
+                stream.end = trim.keep.map(|keep| keep.at(stream.rate));
+            }
         }
-        // symphonia trims what lies behind its estimate: that would be music.
-        self.padding = (codec == CODEC_ID_MP3).then(|| u64::from(track.padding.unwrap_or(0)));
-        let bits = parameters.bits_per_coded_sample.or(parameters.bits_per_sample).unwrap_or(8);
-        let channels = parameters.channels.as_ref().map_or(1, |channels| channels.count() as u64);
-        let bytes = self.promised.unwrap_or(0).saturating_mul(u64::from(bits / 8) * channels);
-        // What ffmpeg, SoX and arecord write where they cannot know.
-        let unknown = [u32::MAX, 0x7fff_f000, 0x7fff_ffff, 0x8000_0000].map(u64::from);
-        if wave && unknown.iter().any(|length| length.abs_diff(bytes) < 64) {
-            self.promised = None;
-        }
-        self.open_ended = wave && self.promised.is_none();
+        stream.ahead = stream.take(first);
+        Ok(stream)
     }
 
     /// Samples a second.
@@ -181,123 +209,106 @@ impl Stream {
         self.frames
     }
 
+    /// The place of the next frame in the recording.
+    pub fn position(&self) -> u64 {
+        self.position - if self.ahead { self.held() } else { 0 }
+    }
+
+    /// Gives only the frames `from..to`, seeking to the first. After a failure the stream is to be opened
+    /// anew, and [`Stream::cut`].
+    pub fn seek(&mut self, from: u64, to: Option<u64>) -> Result<(), Failure> {
+        let target = from.saturating_add(self.delay);
+        let place = match &mut self.engine {
+            Engine::Pcm(reader) => {
+                reader.seek(target).map_err(|error| reading(&error))?;
+                target
+            }
+            Engine::Coded(coded) => coded.seek(target)?,
+        };
+        (self.ahead, self.pending) = (false, None);
+        self.skip = target - place;
+        self.position = from;
+        self.limit(to);
+        Ok(())
+    }
+
+    /// Gives only the frames `from..to`, decoding what lies before.
+    pub fn cut(&mut self, from: u64, to: Option<u64>) {
+        // What is held of the first packet is passed over here, the rest as it comes.
+        if std::mem::take(&mut self.ahead) {
+            let held = self.held();
+            self.position -= held;
+            let first = from.min(held) as usize;
+            self.planes.iter_mut().for_each(|plane| drop(plane.drain(..first)));
+            self.skip += from - first as u64;
+            self.ahead = self.held() > 0;
+            self.position = from + self.held();
+        } else {
+            self.skip += from;
+            self.position = from;
+        }
+        self.limit(to);
+        if let Some(end) = self.end.filter(|end| self.ahead && *end < self.position) {
+            let kept = (self.held() - (self.position - end).min(self.held())) as usize;
+            self.planes.iter_mut().for_each(|plane| plane.truncate(kept));
+            (self.ahead, self.position) = (kept > 0, end);
+        }
+    }
+
+    fn limit(&mut self, to: Option<u64>) {
+        self.end = match (self.end, to) {
+            (Some(end), Some(to)) => Some(end.min(to)),
+            (end, to) => end.or(to),
+        };
+    }
+
+    fn held(&self) -> u64 {
+        self.planes.first().map_or(0, |plane| plane.len() as u64)
+    }
+
     /// The samples of the next packet, a vector a channel; none at the end.
     ///
     /// After a failure of class `decode` the next call goes on behind it.
-    pub fn packet(&mut self) -> Result<Option<&[Vec<f32>]>, Failure> {
+    pub fn packet(&mut self) -> Result<Option<&mut [Vec<f32>]>, Failure> {
         if let Some(failure) = self.pending.take() {
             return Err(failure);
         }
-        if !std::mem::take(&mut self.ahead) && !self.decode()? {
-            return Ok(None);
-        }
-        self.frames += self.planes.first().map_or(0, |plane| plane.len() as u64);
-        Ok(Some(&self.planes))
-    }
-
-    /// Decodes packets until one has frames; false at the end.
-    fn decode(&mut self) -> Result<bool, Failure> {
-        loop {
-            let mut packet = match self.format.next_packet() {
-                Ok(Some(packet)) => packet,
-                Ok(None) => return self.end(),
-                Err(Error::ResetRequired) => {
-                    // Chained Ogg: another stream follows.
-                    self.end()?;
-                    (self.track, self.decoder) = decoder(self.format.as_ref())?;
-                    self.promise();
-                    continue;
-                }
-                Err(error) => match failure("demux", error) {
-                    Failure::Bad { class: "truncated", .. } if self.open_ended => return Ok(false),
-                    failure => return Err(failure),
-                },
-            };
-            if packet.track_id != self.track {
-                continue;
+        while !std::mem::take(&mut self.ahead) {
+            if self.end.is_some_and(|end| self.position >= end) {
+                return Ok(None);
             }
-            if let Some(padding) = &mut self.padding {
-                match padding.checked_sub(packet.trim_end.get()) {
-                    Some(left) => *padding = left,
-                    None => packet.trim_end = Duration::ZERO,
-                }
-            }
-            let decoded = self.decoder.decode(&packet).map_err(|error| failure("decode", error))?;
-            let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
-            if self.channels == 0 {
-                if !RATES.contains(&rate) {
-                    return Err(bad("format", format!("the header says {rate} samples a second")));
-                }
-                if !(1..=MAX_CHANNELS).contains(&channels) {
-                    return Err(bad("format", format!("the header says {channels} channels")));
-                }
-                (self.rate, self.channels) = (rate, channels);
-            }
-            if (rate, channels) != (self.rate, self.channels) {
-                return Err(bad(
-                    "format",
-                    format!(
-                        "{} Hz and {} channels become {rate} Hz and {channels}",
-                        self.rate, self.channels
-                    ),
-                ));
-            }
-            decoded.copy_to_vecs_planar(&mut self.planes);
-            let frames = self.planes.first().map_or(0, |plane| plane.len() as u64);
-            // A demuxer that has found its way again after damage does not say so; the places do.
-            let mut lost = 0;
-            if let Some(tolerance) = self.tolerance {
-                let place = packet.pts.get();
-                let origin = *self.origin.get_or_insert(place);
-                let gap = place - origin - i64::try_from(self.decoded).unwrap_or(i64::MAX);
-                if gap < -tolerance {
-                    return Err(bad("decode", "frames are out of order"));
-                }
-                if gap > tolerance {
-                    lost = gap.unsigned_abs();
-                }
-            }
-            self.decoded += frames + lost;
-            if frames > 0 && lost > 0 {
-                self.ahead = true;
-                return Err(bad("decode", format!("{lost} frames are missing")));
-            }
-            if frames > 0 {
-                return Ok(true);
+            let Some(decoded) = self.engine.decode(&mut self.planes)? else { return Ok(None) };
+            self.ahead = self.take(decoded);
+            if let Some(failure) = self.pending.take() {
+                return Err(failure);
             }
         }
+        self.frames += self.held();
+        Ok(Some(&mut self.planes))
     }
 
-    fn end(&self) -> Result<bool, Failure> {
-        // Vorbis counts by halves of blocks.
-        let slack = self.tolerance.map_or(0, i64::unsigned_abs);
-        match self.promised {
-            Some(promised) if self.decoded + slack < promised => Err(bad(
-                "truncated",
-                format!("the file promises {promised} frames, there are {}", self.decoded),
-            )),
-            _ => Ok(false),
+    /// Leaves out what does not belong to the recording; whether anything is left.
+    fn take(&mut self, decoded: Decoded) -> bool {
+        let Decoded { frames, mut lost } = decoded;
+        // What is missing of what would have been left out is not missed.
+        let passed = lost.min(self.skip);
+        self.skip -= passed;
+        lost -= passed;
+        if lost > 0 {
+            self.position += lost;
+            self.pending = Some(bad("decode", format!("{lost} frames are missing")));
         }
-    }
-}
-
-fn decoder(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), Failure> {
-    let track = format
-        .default_track(TrackType::Audio)
-        .or_else(|| format.first_track(TrackType::Audio))
-        .ok_or_else(|| bad("format", "the file has no audio track"))?;
-    let parameters = track
-        .codec_params
-        .as_ref()
-        .and_then(|parameters| parameters.audio())
-        .ok_or_else(|| bad("format", "the audio track does not name its codec"))?;
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(|error| match error {
-            Error::Unsupported(_) => {
-                bad("codec", format!("codec {} cannot be decoded here", parameters.codec))
+        let first = usize::try_from(self.skip).unwrap_or(usize::MAX).min(frames);
+        self.skip -= first as u64;
+        let left = self.end.map_or(u64::MAX, |end| end.saturating_sub(self.position));
+        let kept = usize::try_from(left).unwrap_or(usize::MAX).min(frames - first);
+        if (first, kept) != (0, frames) {
+            for plane in &mut self.planes {
+                plane.truncate(first + kept);
+                plane.drain(..first);
             }
-            other => failure("codec", other),
-        })?;
-    Ok((track.id, decoder))
+        }
+        self.position += kept as u64;
+        kept > 0
+    }
 }

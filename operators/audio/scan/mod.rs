@@ -1,40 +1,96 @@
-//! Lists the recordings below a folder.
+//! Lists recordings.
+
+mod archive;
+mod folder;
+mod found;
+mod list;
+mod name;
+mod objects;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use etude_pipeline::flow::Flow;
 use etude_pipeline::operator::{self, Body, Declare, Inputs, Invalid, Item, Operator, Port, Scope};
+use etude_pipeline::place::Place;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
 
-/// Lists the recordings below a folder.
+use found::Found;
+
+/// Lists recordings: below a folder, in an archive, in a list, or in an object store.
 ///
-/// An item's key is its path below the folder, with `/` between folders, so that a folder that
-/// moves elsewhere stays the same data. Links are followed. Hidden files and folders are left out.
+/// An item's key is its path below `path`, with `/` between folders, so that a folder that moves
+/// elsewhere stays the same data. Links are followed. Hidden files and folders are left out.
+/// Archives are taken as folders: the key of a member is the archive's key, a `/`, and its name.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
-    /// The folder; `~` is the home folder, a relative path is below the working directory.
+    /// Where the recordings are: a folder; an archive; a list, which is a text file (`.txt`, `.list`,
+    /// `.lst`) with a path or URL a line; a prefix or an object in a store (`s3://bucket/prefix`,
+    /// `gs://…`, `az://…`); a single recording on the web (`https://…`). `~` is the home folder, a
+    /// relative path is below the working directory, in a list below the list's folder.
     #[schemars(extend("x-kind" = "location"))]
     path: String,
-    /// Globs of the keys to take, such as `**/*.flac`; letter case is ignored.
+    /// Globs of the keys to take, such as `**/*.flac`; letter case is ignored. What `path` or a list
+    /// names itself is taken whatever it is called.
     #[serde(default = "audio_files")]
     include: Vec<String>,
     /// Globs of the keys to leave out.
     #[serde(default)]
     exclude: Vec<String>,
+    /// ZIP and TAR archives on local disks.
+    #[serde(default)]
+    archives: Archives,
+}
+
+/// How archives are treated: `.zip`, `.pk3`, `.tar`, and `.tar.gz`, `.tgz`, `.tar.zst`, `.tar.bz2`, `.tar.xz`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Archives {
+    /// Whether they are opened; else they are files like any other. Archives in archives are not.
+    #[serde(default = "open")]
+    open: bool,
+    /// Bytes that all members of one archive may unpack to, at least 1; 64 GiB by default. Members
+    /// that are not compressed are read in place and do not count.
+    #[serde(default = "max_bytes")]
+    #[schemars(range(min = 1))]
+    max_bytes: u64,
+    /// How many times its own size an archive may unpack to, at least 1; the first 64 MiB are free.
+    #[serde(default = "max_ratio")]
+    #[schemars(range(min = 1))]
+    max_ratio: u64,
 }
 
 fn audio_files() -> Vec<String> {
-    vec!["**/*.{wav,wave,flac,mp3,ogg,oga}".into()]
+    let names = [
+        "wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "caf", "flac", "mp1", "mp2", "mp3",
+        "ogg", "oga", "opus", "m4a", "m4b", "mp4", "aac", "adts", "mka", "mkv", "webm",
+    ];
+    vec![format!("**/*.{{{}}}", names.join(","))]
+}
+
+fn open() -> bool {
+    true
+}
+
+fn max_bytes() -> u64 {
+    64 << 30
+}
+
+fn max_ratio() -> u64 {
+    200
+}
+
+impl Default for Archives {
+    fn default() -> Self {
+        Self { open: open(), max_bytes: max_bytes(), max_ratio: max_ratio() }
+    }
 }
 
 impl Declare for Scan {
     const NAME: &'static str = "scan";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[];
 }
@@ -43,6 +99,8 @@ impl Operator for Scan {
     fn check(&self) -> Result<(), Invalid> {
         globs("include", &self.include)?;
         globs("exclude", &self.exclude)?;
+        Invalid::unless(self.archives.max_bytes > 0, "archives.max_bytes", "is 0: at least 1 is needed")?;
+        Invalid::unless(self.archives.max_ratio > 0, "archives.max_ratio", "is 0: at least 1 is needed")?;
         Invalid::unless(!self.path.is_empty(), "path", "is empty")
     }
 
@@ -67,6 +125,11 @@ fn globs(parameter: &str, patterns: &[String]) -> Result<GlobSet, Invalid> {
     set.build().map_err(|error| Invalid { parameter: parameter.into(), message: error.to_string() })
 }
 
+/// What is wrong with the place that is scanned.
+fn wrong(message: impl Into<String>) -> Invalid {
+    Invalid { parameter: "path".into(), message: message.into() }
+}
+
 /// `~` is the home folder, also where no shell has expanded it.
 fn expand(path: &str) -> PathBuf {
     let home = || std::env::var_os("HOME").map(PathBuf::from);
@@ -79,106 +142,58 @@ fn expand(path: &str) -> PathBuf {
     }
 }
 
-fn key(below: &Path) -> Option<String> {
-    let names: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
-    Some(names?.join("/"))
-}
-
-fn missing(error: &walkdir::Error) -> bool {
-    error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-}
-
 impl operator::Scan for Scan {
     fn scan(&self) -> Result<Vec<Item>, Invalid> {
-        let wrong = |message: String| Invalid { parameter: "path".into(), message };
-        let root = expand(&self.path);
-        let shown = root.display();
-        if !root.exists() {
-            return Err(wrong(format!("folder {shown} does not exist")));
-        }
-        if !root.is_dir() {
-            return Err(wrong(format!("{shown} is not a folder")));
-        }
         let (include, exclude) = (globs("include", &self.include)?, globs("exclude", &self.exclude)?);
-        let hidden = |entry: &walkdir::DirEntry| {
-            entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
-        };
-        let mut items = Vec::new();
-        let mut others = 0u64;
-        for entry in WalkDir::new(&root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
-            let entry = match entry {
-                Ok(entry) => entry,
-                // A link that leads nowhere or in a circle is no recording.
-                Err(error) if error.loop_ancestor().is_some() || missing(&error) => {
-                    others += 1;
-                    continue;
-                }
-                Err(error) => return Err(wrong(format!("cannot be listed: {error}"))),
-            };
-            if !entry.file_type().is_file() {
-                continue;
-            }
-            let below = entry.path().strip_prefix(&root).unwrap_or(entry.path());
-            if !include.is_match(below) || exclude.is_match(below) {
-                others += 1;
-                continue;
-            }
-            let key =
-                key(below).ok_or_else(|| wrong(format!("the name of {} is not UTF-8", below.display())))?;
-            items.push(Item {
-                key: Arc::from(key),
-                path: entry.into_path(),
-                size: 0,
-                digest: String::new(),
-                stamp: None,
-                rows: None,
-            });
+        let mut found = Found::new(include, exclude, self.archives.clone());
+        match name::url(&self.path)? {
+            Some(name::Url::File(path)) => local(&path, &mut found)?,
+            Some(name::Url::Object) => objects::scan(&self.path, &mut found)?,
+            None => local(&expand(&self.path), &mut found)?,
         }
+        let others = found.others();
+        let items = found.sorted()?;
         if items.is_empty() {
-            let found = if others == 0 {
+            let what = if others == 0 {
                 "it is empty".to_owned()
             } else {
                 format!("none of its {others} files is taken")
             };
-            return Err(wrong(format!(
-                "folder {shown} holds no audio: {found} (include: {})",
-                self.include.join(", ")
-            )));
+            let include = self.include.join(", ");
+            return Err(wrong(format!("{} holds no audio: {what} (include: {include})", self.path)));
         }
-        items.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(items)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scan(root: &Path, include: &[&str], exclude: &[&str]) -> Result<Vec<String>, Invalid> {
-        let own = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-        let include = if include.is_empty() { audio_files() } else { own(include) };
-        let scan = Scan { path: root.to_str().unwrap().into(), include, exclude: own(exclude) };
-        Ok(operator::Scan::scan(&scan)?.iter().map(|item| item.key.to_string()).collect())
+/// Scans a path on a local disk.
+fn local(path: &Path, found: &mut Found) -> Result<(), Invalid> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => wrong(format!("{shown} does not exist")),
+        _ => wrong(format!("{shown} cannot be looked at: {error}")),
+    })?;
+    if metadata.is_dir() {
+        return folder::walk(path, "", found);
     }
-
-    #[test]
-    fn keys_are_sorted_paths_below_the_root() {
-        let root = tempfile::tempdir().unwrap();
-        for name in ["b/x.WAV", "a.mp3", "b/cover.jpg", "b/.hidden.wav", "c/d/e.flac", ".trash/z.wav"] {
-            let path = root.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "x").unwrap();
-        }
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink("nowhere", root.path().join("gone.wav")).unwrap();
-            std::os::unix::fs::symlink(root.path(), root.path().join("c/loop")).unwrap();
-        }
-        assert_eq!(scan(root.path(), &[], &[]).unwrap(), ["a.mp3", "b/x.WAV", "c/d/e.flac"]);
-        assert_eq!(scan(root.path(), &["b/*"], &["*/*.wav"]).unwrap(), ["b/cover.jpg"]);
-        let error = scan(root.path(), &["*.opus"], &[]).unwrap_err();
-        assert!(error.message.contains("holds no audio: none of its "), "{}", error.message);
-        assert!(scan(&root.path().join("none"), &[], &[]).unwrap_err().message.contains("does not exist"));
-        assert!(scan(root.path(), &["a["], &[]).unwrap_err().parameter == "include.0");
+    if !metadata.is_file() {
+        return Err(wrong(format!("{shown} is neither a folder nor a file")));
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| wrong(format!("the name of {shown} is not UTF-8")))?;
+    if list::named(name) {
+        list::read(path, found)
+    } else if found.archives.open && archive::recognised(path) {
+        archive::alone(path, name, found)
+    } else if found.takes(name) {
+        found.add(name.to_owned(), Place::File(path.to_owned()));
+        Ok(())
+    } else {
+        Err(wrong(format!(
+            "{shown} is neither a folder, an archive, a list (.txt, .list, .lst) nor a recording that `include` takes"
+        )))
     }
 }
+
+#[cfg(test)]
+mod tests;

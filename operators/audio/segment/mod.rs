@@ -1,28 +1,76 @@
 //! Cuts recordings into clips.
 
-use etude_pipeline::flow::{Block, Flow, Header, SignalType, Unit};
-use etude_pipeline::operator::{
-    self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step, Stop,
-};
+mod plan;
+mod silence;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod windows;
+mod work;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use etude_pipeline::flow::{Flow, SignalType, Unit};
+use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Cuts recordings into clips of equal length.
+use silence::Silence;
+use windows::Windows;
+use work::Work;
+
+/// Cuts recordings into clips: all of a recording at even steps, or the windows that a table names.
 ///
-/// A recording that gives no clip is filtered. A clip has to fit in memory; a recording has not.
+/// Either `seconds` or `frames` says how long a clip is; with `windows` that have an end, both may
+/// be left out. A recording that gives no clip is filtered, with the reason. Counted are clips that
+/// are silent (`silent_clips`), windows that are left out because they reach beyond the recording
+/// (`windows_outside`) or are too short (`windows_too_short`), tails that are too short
+/// (`short_tails`), and clips of clips that gave none (`too_short`). A clip has to fit in memory; a
+/// recording has not.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
-    /// The length of a clip in seconds, rounded to whole frames.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    seconds: f64,
-    /// Seconds from the start of a clip to the start of the next; `seconds` by default.
+    /// The length of a clip in seconds, rounded to whole frames; more than 0 and at most 3600.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 3600))]
+    seconds: Option<f64>,
+    /// The length of a clip in frames, 1 to 1,382,400,000 (an hour at 384 kHz).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_382_400_000))]
+    frames: Option<u64>,
+    /// From the start of a clip to the start of the next, in the unit of the length; the length by
+    /// default.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0))]
     hop: Option<f64>,
-    /// What becomes of the end that does not fill a clip.
+    /// What becomes of the end that does not fill a clip, and of windows that reach beyond the
+    /// recording. A window that lies wholly outside is left out in any case.
     #[serde(default)]
     tail: Tail,
+    /// How much of the recording an end or a window has to hold to be a clip, in the unit of the
+    /// length (seconds where there is none). For `tail: pad` and `keep`, and for windows that have an
+    /// end. By default one frame.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    minimum: Option<f64>,
+    /// Leaves out clips that are mostly silent.
+    #[serde(default)]
+    silence: Option<Silence>,
+    /// A CSV file with a header, or a Parquet file, with the windows to cut: a column `item` (the key,
+    /// as in the shards) and `start`, `start` and `end`, or `centre`, in seconds from the beginning of
+    /// the recording. With `seconds` or `frames` a clip of that length begins at `start` or has `centre`
+    /// in its middle (frame ⌊length / 2⌋), and `end` is not looked at; without, it lasts from `start` to
+    /// `end`, at most 3600 s. Windows may overlap and come in any order; clips come in the order of
+    /// their starts. A recording without windows is filtered; windows of items that there are not, and
+    /// other columns, are ignored. The table has to fit in memory. A relative path is below the working
+    /// directory.
+    #[serde(default)]
+    #[schemars(extend("x-kind" = "input"))]
+    windows: Option<String>,
+    /// The windows, once they have been read.
+    #[serde(skip)]
+    read: Arc<OnceLock<Result<Windows, String>>>,
 }
 
 /// What becomes of the end that does not fill a clip.
@@ -38,6 +86,10 @@ pub enum Tail {
     Keep,
 }
 
+/// The longest clip.
+const MOST_SECONDS: f64 = 3600.0;
+const MOST_FRAMES: u64 = 1_382_400_000;
+
 impl Declare for Segment {
     const NAME: &'static str = "segment";
     const VERSION: u32 = 1;
@@ -47,21 +99,59 @@ impl Declare for Segment {
 
 impl Operator for Segment {
     fn check(&self) -> Result<(), Invalid> {
-        let length = |seconds: f64| seconds > 0.0 && seconds <= 3600.0;
-        Invalid::unless(length(self.seconds), "seconds", "must be more than 0 and at most 3600")?;
-        Invalid::unless(self.hop.is_none_or(length), "hop", "must be more than 0 and at most 3600")
+        match (self.seconds, self.frames) {
+            (None, None) if self.windows.is_none() => {
+                Invalid::unless(false, "seconds", "or `frames` must be given: the length of a clip")?;
+            }
+            (Some(_), Some(_)) => {
+                let message = "cannot be given beside `seconds`: one of them is the length of a clip";
+                Invalid::unless(false, "frames", message)?;
+            }
+            _ => {}
+        }
+        let right = |seconds: f64| seconds > 0.0 && seconds <= MOST_SECONDS;
+        Invalid::unless(self.seconds.is_none_or(right), "seconds", "must be more than 0 and at most 3600")?;
+        let right = |frames| (1..=MOST_FRAMES).contains(&frames);
+        Invalid::unless(self.frames.is_none_or(right), "frames", "must be from 1 to 1382400000")?;
+        self.check_length("hop", self.hop)?;
+        let stepped = self.hop.is_none() || self.windows.is_none();
+        Invalid::unless(stepped, "hop", "is not for `windows`, which say where clips begin")?;
+        self.check_length("minimum", self.minimum)?;
+        let length = self.seconds.or(self.frames.map(|frames| frames as f64));
+        let within = self.minimum.zip(length).is_none_or(|(minimum, length)| minimum <= length);
+        Invalid::unless(within, "minimum", "must be at most the length of a clip")?;
+        let used = self.minimum.is_none() || self.tail != Tail::Drop || self.whole_windows();
+        Invalid::unless(
+            used,
+            "minimum",
+            "is for `tail: pad` and `tail: keep`: `drop` keeps whole clips alone",
+        )?;
+        self.silence.as_ref().map_or(Ok(()), Silence::check)?;
+        // Whether the file is there is found when it is needed, as with other files.
+        match &self.windows {
+            Some(path) if Path::new(path).is_file() => self.table().map(|_| ()).map_err(|message| Invalid {
+                parameter: "windows".into(),
+                message: format!("cannot be used: {message}"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::audio(inputs)?;
+        if self.windows.is_some() && signal.unit != Unit::Recording {
+            return Err("`windows` are cut from whole recordings, not from clips".into());
+        }
         if let Some(rate) = signal.rate {
-            let frames = |seconds: f64| (seconds * f64::from(rate)).round();
-            if frames(self.seconds) < 1.0 || self.hop.is_some_and(|hop| frames(hop) < 1.0) {
+            let short =
+                |length: Option<f64>| length.is_some_and(|length| self.whole_frames(length, rate) < 1);
+            if self.frames.is_none() && (short(self.seconds) || short(self.hop)) {
                 return Err(format!("`seconds` and `hop` must be at least one frame, 1/{rate} s"));
             }
         }
-        let frames = signal.rate.filter(|_| self.tail != Tail::Keep);
-        let frames = frames.map(|rate| (self.seconds * f64::from(rate)).round() as u64);
+        let seconds =
+            || self.seconds.zip(signal.rate).map(|(seconds, rate)| self.whole_frames(seconds, rate));
+        let frames = self.frames.or_else(seconds).filter(|_| self.tail != Tail::Keep);
         Ok(Flow::Signal(SignalType { unit: Unit::Clip, frames, ..signal }))
     }
 
@@ -71,116 +161,47 @@ impl Operator for Segment {
     }
 }
 
-struct Work {
-    segment: Segment,
-    context: Context,
-    header: Option<Header>,
-    /// Frames of a clip, and from one to the next.
-    frames: usize,
-    hop: usize,
-    /// What has come since `at`, a vector a channel.
-    waiting: Vec<Vec<f32>>,
-    /// The first frame of `waiting`, and of the next clip.
-    at: u64,
-    next: u64,
-    /// The end of the last clip.
-    covered: u64,
-    clips: u64,
-}
-
-impl Work {
-    fn new(segment: Segment, context: Context) -> Self {
-        Self {
-            segment,
-            context,
-            header: None,
-            frames: 1,
-            hop: 1,
-            waiting: Vec::new(),
-            at: 0,
-            next: 0,
-            covered: 0,
-            clips: 0,
+impl Segment {
+    /// Checks a length in the unit of the clips' length.
+    fn check_length(&self, name: &str, length: Option<f64>) -> Result<(), Invalid> {
+        let Some(length) = length else { return Ok(()) };
+        if self.frames.is_some() {
+            let whole = length >= 1.0 && length <= MOST_FRAMES as f64 && length.fract() == 0.0;
+            return Invalid::unless(whole, name, "must be a whole number of frames, 1 to 1382400000");
         }
+        Invalid::unless(length > 0.0 && length <= MOST_SECONDS, name, "must be more than 0 and at most 3600")
     }
 
-    /// Drops what no clip needs any more.
-    fn forget(&mut self) {
-        let available = self.waiting.first().map_or(0, Vec::len);
-        let passed = usize::try_from(self.next - self.at).unwrap_or(usize::MAX).min(available);
-        for plane in &mut self.waiting {
-            plane.drain(..passed);
-        }
-        self.at += passed as u64;
+    /// A length in its unit as frames; maybe none.
+    fn whole_frames(&self, length: f64, rate: u32) -> u64 {
+        if self.frames.is_some() { length as u64 } else { (length * f64::from(rate)).round() as u64 }
     }
 
-    /// Gives the next clip: `length` frames of what waits, filled up with silence to `padded`.
-    fn clip(&mut self, length: usize, padded: usize, output: &mut dyn Output) -> Step {
-        let Some(header) = &self.header else { return Ok(()) };
-        output.begin(&Header {
-            start: header.start + self.next,
-            frames: Some(padded as u64),
-            ..header.clone()
-        })?;
-        let mut from = 0;
-        while from < padded {
-            let to = padded.min(from + self.context.block.max(1));
-            let mut samples = Vec::with_capacity((to - from) * self.waiting.len());
-            for plane in &self.waiting {
-                samples.extend_from_slice(&plane[from.min(length)..to.min(length)]);
-                let silence = (to - from) - (to.min(length) - from.min(length));
-                samples.resize(samples.len() + silence, 0.0);
-            }
-            output.block(Block::planar(self.waiting.len(), samples))?;
-            from = to;
-        }
-        output.end()?;
-        self.clips += 1;
-        self.covered = self.next + length as u64;
-        self.next += self.hop as u64;
-        self.forget();
-        Ok(())
-    }
-}
-
-impl operator::Map for Work {
-    fn begin(&mut self, header: &Header, _: &mut dyn Output) -> Step {
-        let frames = |seconds: f64| ((seconds * f64::from(header.rate)).round() as usize).max(1);
-        self.frames = frames(self.segment.seconds);
-        self.hop = frames(self.segment.hop.unwrap_or(self.segment.seconds));
-        self.waiting = vec![Vec::new(); usize::from(header.channels)];
-        (self.at, self.next, self.covered, self.clips) = (0, 0, 0, 0);
-        self.header = Some(header.clone());
-        Ok(())
+    /// Frames of a clip, where all windows have the same.
+    fn clip_frames(&self, rate: u32) -> Option<u64> {
+        self.frames.or(self.seconds.map(|seconds| self.whole_frames(seconds, rate).max(1)))
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
-        for (channel, plane) in self.waiting.iter_mut().enumerate() {
-            plane.extend_from_slice(block.channel(channel));
-        }
-        self.forget();
-        while self.at == self.next && self.waiting[0].len() >= self.frames {
-            self.clip(self.frames, self.frames, output)?;
-        }
-        Ok(())
+    /// Whether clips last from a window's start to its end.
+    fn whole_windows(&self) -> bool {
+        self.windows.is_some() && self.seconds.is_none() && self.frames.is_none()
     }
 
-    fn end(&mut self, output: &mut dyn Output) -> Step {
-        let end = self.at + self.waiting.first().map_or(0, Vec::len) as u64;
-        // With a hop shorter than a clip, what is left may be in the last clip already.
-        if self.segment.tail != Tail::Drop && self.at == self.next && end > self.covered.max(self.next) {
-            let length = usize::try_from(end - self.next).unwrap_or(self.frames);
-            let padded = if self.segment.tail == Tail::Pad { self.frames } else { length };
-            self.clip(length, padded, output)?;
+    /// The windows, which are read once for all threads.
+    fn table(&self) -> Result<&Windows, String> {
+        let path = Path::new(self.windows.as_deref().unwrap_or_default());
+        let read = || Windows::read(path, self.whole_windows()).map_err(|problem| problem.to_string());
+        self.read.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// What a recording without a clip is shorter than, for messages.
+    fn least(&self) -> String {
+        let minimum = self.minimum.filter(|_| self.tail != Tail::Drop);
+        match (minimum, self.seconds, self.frames) {
+            (Some(frames), _, Some(_)) => format!("`minimum`, {frames} frames"),
+            (Some(seconds), ..) => format!("`minimum`, {seconds} s"),
+            (_, Some(seconds), _) => format!("a clip of {seconds} s"),
+            (.., frames) => format!("a clip of {} frames", frames.unwrap_or_default()),
         }
-        // A recording without a clip is filtered; of several clips of one recording each is on its own.
-        let recording = self.header.as_ref().is_some_and(|header| header.frames.is_none());
-        if self.clips == 0 && !recording {
-            output.count("too_short", 1);
-        } else if self.clips == 0 {
-            let reason = format!("shorter than a clip of {} s", self.segment.seconds);
-            return Err(Stop::Filtered { reason });
-        }
-        Ok(())
     }
 }

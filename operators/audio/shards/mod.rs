@@ -1,12 +1,15 @@
 //! Keeps clips in Parquet shards.
 
 mod encode;
+mod locate;
+mod quantise;
 mod reader;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray};
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
@@ -15,13 +18,15 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use encode::Encoder;
+pub use locate::{ClipPlace, locate};
 pub use reader::{Shard, StoredClip};
 
 /// Keeps clips in Parquet shards: what stands above is computed once.
 ///
 /// A row is a clip: `item`, `start` (its first frame, at `rate`), `rate`, `channels`, `frames` and
 /// `audio {bytes, path}`, the layout of Hugging Face's `Audio` feature: a complete audio file,
-/// uncompressed and contiguous in the Parquet file. Samples beyond full scale are saturated by
+/// uncompressed and contiguous in the Parquet file, so that one clip can be fetched by its offset. Samples beyond full scale are saturated by
 /// the 16-bit codecs and counted (`saturated_samples`).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +48,8 @@ fn default_megabytes() -> u64 {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
-    /// FLAC, 16 bit: lossless for 16-bit samples, about a third of `f32`.
+    /// FLAC, 16 bit: lossless for 16-bit samples, about a third of `f32`. Up to 655350 samples a
+    /// second and 8 channels.
     #[default]
     Flac,
     /// WAV, 16-bit integers.
@@ -54,7 +60,7 @@ pub enum Codec {
 
 impl Declare for Shards {
     const NAME: &'static str = "shards";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -112,7 +118,8 @@ impl operator::Sink for Shards {
     }
 
     fn rows(&self, _: Context) -> Box<dyn SinkRows> {
-        Box::new(Rows { codec: self.codec, header: None, planes: Vec::new() })
+        let encoder = Encoder::new(self.codec);
+        Box::new(Rows { codec: self.codec, schema: schema(), header: None, encoder })
     }
 
     fn reader(&self, context: Context) -> Option<Box<dyn Read>> {
@@ -122,8 +129,9 @@ impl operator::Sink for Shards {
 
 struct Rows {
     codec: Codec,
+    schema: SchemaRef,
     header: Option<Header>,
-    planes: Vec<Vec<f32>>,
+    encoder: Encoder,
 }
 
 fn failed(error: impl std::fmt::Display) -> Stop {
@@ -133,37 +141,31 @@ fn failed(error: impl std::fmt::Display) -> Stop {
 impl SinkRows for Rows {
     fn begin(&mut self, header: &Header) -> Step {
         self.codec.check(header.rate, header.channels).map_err(failed)?;
-        self.planes = vec![Vec::new(); usize::from(header.channels)];
+        self.encoder.begin(usize::from(header.channels));
         self.header = Some(header.clone());
         Ok(())
     }
 
     fn block(&mut self, block: Block) -> Step {
-        for (channel, plane) in self.planes.iter_mut().enumerate() {
-            plane.extend_from_slice(block.channel(channel));
-        }
+        (0..block.channels()).for_each(|channel| self.encoder.push(channel, block.channel(channel)));
         Ok(())
     }
 
     fn end(&mut self, counters: &mut Vec<(&'static str, u64)>) -> Result<Option<RecordBatch>, Stop> {
         let Some(header) = self.header.take() else { return Ok(None) };
-        let frames = self.planes.first().map_or(0, Vec::len);
-        let codec = self.codec.of(frames);
-        let (bytes, saturated) = codec.encode(&self.planes, header.rate).map_err(failed)?;
+        let frames = self.encoder.frames();
+        let (bytes, saturated) = self.encoder.finish(header.rate).map_err(failed)?;
         counters.push(("saturated_samples", saturated));
-        let path = format!("{}@{}.{}", header.item, header.start, codec.extension());
+        let path = format!("{}@{}.{}", header.item, header.start, self.codec.extension());
         let audio = StructArray::try_new(
             audio_fields(),
-            vec![
-                Arc::new(BinaryArray::from_vec(vec![bytes.as_slice()])),
-                Arc::new(StringArray::from(vec![path.as_str()])),
-            ],
+            vec![Arc::new(one(bytes)?), Arc::new(StringArray::from(vec![path.as_str()]))],
             None,
         )
         .map_err(failed)?;
         let whole = |number: u64| i64::try_from(number).map_err(failed);
         let batch = RecordBatch::try_new(
-            schema(),
+            self.schema.clone(),
             vec![
                 Arc::new(StringArray::from(vec![&*header.item])),
                 Arc::new(Int64Array::from(vec![whole(header.start)?])),
@@ -175,4 +177,12 @@ impl SinkRows for Rows {
         );
         batch.map(Some).map_err(failed)
     }
+}
+
+/// A column of one value, without a copy.
+fn one(bytes: Vec<u8>) -> Result<BinaryArray, Stop> {
+    let length = i32::try_from(bytes.len())
+        .map_err(|_| failed(format!("a clip of {} bytes is too long for a row, which has 2 GiB", bytes.len())))?;
+    let offsets = OffsetBuffer::new(vec![0, length].into());
+    BinaryArray::try_new(offsets, Buffer::from_vec(bytes), None).map_err(failed)
 }

@@ -143,8 +143,11 @@ impl From<Error> for Ended {
 impl Read for Reader {
     fn read(&mut self, item: &Item, output: &mut dyn Output) -> Step {
         let transient = |error: Error| Stop::Transient { message: error.to_string() };
-        if self.open.as_ref().is_none_or(|shard| shard.path != item.path) {
-            self.open = Some(Shard::open(&item.path).map_err(transient)?);
+        let Some(path) = item.place.path() else {
+            return Err(Stop::Transient { message: format!("{} is no shard", item.place) });
+        };
+        if self.open.as_ref().is_none_or(|shard| shard.path != path) {
+            self.open = Some(Shard::open(path).map_err(transient)?);
         }
         let (Some(shard), Some((first, count))) = (&self.open, item.rows) else { return Ok(()) };
         let context = &self.context;

@@ -1,12 +1,16 @@
 //! decode → mono → resample → segment, streamed, is what processing the whole file at once gives.
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by ending")]
 
+#[path = "blocks/cut.rs"]
+mod cut;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use etude_audio::OPERATORS;
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Item, Link, Output, Step, Table};
+use etude_pipeline::place::Place;
 use etude_pipeline::run::{Chain, Trail};
 use proptest::prelude::*;
 use rubato::audioadapter_buffers::direct::SequentialSlice;
@@ -53,9 +57,9 @@ fn send(path: &Path, operators: &[(&str, Value)], block: usize, output: &mut dyn
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
     let (key, digest) = (Arc::from("a.wav"), String::new());
-    let item = Item { key, path: path.into(), size: 0, digest, stamp: None, rows: None };
+    let item = Item { key, place: Place::File(path.into()), size: 0, digest, stamp: None, rows: None };
     let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
-    instance.run(&item, output, &mut Trail::new(chain.len(), None)).unwrap();
+    instance.run(&item, output, &mut Trail::new(chain.len(), None), false).unwrap();
 }
 
 /// The clips that come out.

@@ -1,5 +1,6 @@
 //! What does an operator's work.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use super::{Context, Invalid};
 use crate::error::Error;
 use crate::event::Reporter;
 use crate::flow::{Block, Flow, Header};
+use crate::place::{Place, Source};
 use crate::store::Counts;
 
-/// The five ways to take part in a run.
+/// The six ways to take part in a run.
 pub enum Body {
     /// Lists items.
     Scan(Box<dyn Scan>),
@@ -25,6 +27,8 @@ pub enum Body {
     Map(Box<dyn Fn(Context) -> Box<dyn Map> + Send + Sync>),
     /// Turns signals into rows, which are kept.
     Sink(Box<dyn Sink>),
+    /// Turns items into rows with no signal between; the rows are kept.
+    Tabulate(Box<dyn Tabulate>),
     /// Takes everything at once and keeps files.
     Dataset(Arc<dyn Dataset>),
 }
@@ -34,16 +38,28 @@ pub enum Body {
 pub struct Item {
     /// The path below the scanned root, with `/` between folders.
     pub key: Arc<str>,
-    /// Where to open it.
-    pub path: PathBuf,
-    /// Bytes.
+    /// Where its bytes are.
+    pub place: Place,
+    /// Bytes, unpacked.
     pub size: u64,
-    /// BLAKE3 of its content.
+    /// BLAKE3 of its content; of an object what stands for it.
     pub digest: String,
-    /// What the file looked like when its digest was taken.
+    /// What the file, or the archive that holds it, looked like when the digest was taken.
     pub stamp: Option<Stamp>,
     /// For rows of a shard: the first and the number of rows.
     pub rows: Option<(u64, u64)>,
+}
+
+impl Item {
+    /// Opens it. What cannot be unpacked, or was found unreadable by the scan, is rejected.
+    pub fn open(&self) -> Result<Box<dyn Source>, Stop> {
+        self.place.open().map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => {
+                Stop::Rejected { class: "archive", offset: "byte 0".into(), message: error.to_string() }
+            }
+            _ => Stop::Transient { message: error.to_string() },
+        })
+    }
 }
 
 /// What tells that a file may have changed.
@@ -73,7 +89,7 @@ impl Stamp {
 
 /// Lists items.
 pub trait Scan: Send + Sync {
-    /// All items with key and path, sorted by key; the run fills in the rest.
+    /// All items with key and place, sorted by key; objects with size and digest. The run fills in the rest.
     fn scan(&self) -> Result<Vec<Item>, Invalid>;
 }
 
@@ -125,6 +141,33 @@ pub trait Map: Send {
     fn block(&mut self, block: Block, output: &mut dyn Output) -> Step;
     /// The signal is complete.
     fn end(&mut self, output: &mut dyn Output) -> Step;
+    /// What looks at a whole item before its signals come, for an operator that has to know it first.
+    /// The chain above is replayed for it: once for the survey, then again.
+    fn survey(&mut self) -> Option<&mut dyn Survey> {
+        None
+    }
+}
+
+/// A first pass over an item.
+pub trait Survey {
+    /// Forgets the item before. Called once an item, before its first signal.
+    fn item(&mut self);
+    /// A signal begins.
+    fn begin(&mut self, header: &Header) -> Step;
+    /// Its next frames.
+    fn block(&mut self, block: &Block) -> Step;
+    /// The signal is complete.
+    fn end(&mut self) -> Step;
+}
+
+/// Turns items into rows with no signal between.
+pub trait Tabulate: Send + Sync {
+    /// The columns, the first of which is `item`.
+    fn schema(&self) -> SchemaRef;
+    /// How the rows are laid out in a shard.
+    fn storage(&self) -> Storage;
+    /// The rows of one item, any number of them.
+    fn rows(&self, item: &Item, context: &Context) -> Result<RecordBatch, Stop>;
 }
 
 /// Turns signals into rows, which are kept.

@@ -21,7 +21,7 @@ use crate::random::Random;
 
 pub use body::{
     Body, ChainReport, Dataset, DatasetInput, DatasetJob, Item, Link, Map, Output, Read, Scan, SignalInput,
-    Sink, SinkRows, Stamp, Step, Stop, Storage,
+    Sink, SinkRows, Stamp, Step, Stop, Storage, Survey, Tabulate,
 };
 pub use table::{Declaration, Kind, Table};
 
@@ -76,6 +76,17 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// The names of the stages that are read, as in [`Inputs`].
+#[derive(Debug, Default)]
+pub struct Names<'a>(pub Vec<(&'static str, Vec<&'a str>)>);
+
+impl<'a> Names<'a> {
+    /// The names of all stages at a port.
+    pub fn many(&self, port: &str) -> &[&'a str] {
+        self.0.iter().find(|(name, _)| *name == port).map_or(&[], |(_, names)| names)
+    }
+}
+
 /// A parameter that is out of range: which and what is allowed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invalid {
@@ -105,9 +116,22 @@ pub trait Operator: Parameters + fmt::Debug + Send + Sync {
     /// The output schema, or what is wrong with the inputs.
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String>;
 
+    /// As `output`, for an operator to which the names of the stages that it reads matter, or that
+    /// can tell which parameter is wrong (none: an empty name).
+    fn output_named(&self, inputs: &Inputs<'_>, names: &Names<'_>) -> Result<Flow, Invalid> {
+        let _ = names;
+        self.output(inputs).map_err(|message| Invalid { parameter: String::new(), message })
+    }
+
     /// Whether random numbers are drawn; if so, seed and stage name are part of the fingerprint.
     fn random(&self) -> bool {
         false
+    }
+
+    /// Bytes that it holds of one item besides the blocks that pass through it, such as buffers of an
+    /// FFT: they are part of the memory budget.
+    fn memory(&self) -> u64 {
+        0
     }
 
     /// What does the work.

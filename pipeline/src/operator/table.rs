@@ -90,18 +90,37 @@ impl Declaration {
         for (name, value) in parameters.as_object().into_iter().flatten() {
             let value = match (self.kind(name), value) {
                 (Kind::Location, _) => continue,
-                (Kind::Input, Value::String(path)) => {
-                    let digest = digest_file(Path::new(path), &CancellationToken::new());
-                    let digest = digest
-                        .map_err(|error| Invalid { parameter: name.clone(), message: error.to_string() })?;
-                    json!({"blake3": digest})
-                }
+                (Kind::Input, value) => contents(name, value)?,
                 (_, value) => value.clone(),
             };
             values.insert(name.clone(), value);
         }
         Ok(Value::Object(values))
     }
+}
+
+/// The value of an input with the digest of its content in place of every file's name: it may name
+/// one, a list of them, or one under each of several names.
+fn contents(parameter: &str, value: &Value) -> Result<Value, Invalid> {
+    Ok(match value {
+        Value::String(path) => {
+            let digest = digest_file(Path::new(path), &CancellationToken::new());
+            let wrong =
+                |error: Error| Invalid { parameter: parameter.to_owned(), message: error.to_string() };
+            json!({"blake3": digest.map_err(wrong)?})
+        }
+        Value::Array(list) => {
+            let of = |(index, value)| contents(&format!("{parameter}.{index}"), value);
+            Value::Array(list.iter().enumerate().map(of).collect::<Result<_, _>>()?)
+        }
+        Value::Object(map) => {
+            let of = |(name, value): (&String, &Value)| {
+                Ok((name.clone(), contents(&format!("{parameter}.{name}"), value)?))
+            };
+            Value::Object(map.iter().map(of).collect::<Result<_, _>>()?)
+        }
+        other => other.clone(),
+    })
 }
 
 fn schema_of<T: Declare>() -> Value {

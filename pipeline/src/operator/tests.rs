@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,6 +20,10 @@ struct Toy {
     /// What to mix in.
     #[schemars(extend("x-kind" = "input"))]
     noise: Option<String>,
+    /// What else to mix in, by name.
+    #[serde(default)]
+    #[schemars(extend("x-kind" = "input"))]
+    voices: BTreeMap<String, String>,
 }
 
 fn one() -> f64 {
@@ -51,7 +57,7 @@ fn values(yaml: &str) -> Result<Value, Invalid> {
 
 #[test]
 fn values_count_with_their_defaults_and_places_do_not() {
-    let fingerprint = json!({"amount": 1.0, "noise": null});
+    let fingerprint = json!({"amount": 1.0, "noise": null, "voices": {}});
     assert_eq!(values("place: here").unwrap(), fingerprint);
     assert_eq!(values("{place: there, amount: 1}").unwrap(), fingerprint);
     assert_ne!(values("{place: here, amount: 2}").unwrap(), fingerprint);
@@ -69,6 +75,15 @@ fn of_an_input_its_content_counts() {
     assert_ne!(of("a", "one"), of("a", "two"));
     let missing = values("{place: here, noise: /nowhere/a}").unwrap_err();
     assert_eq!(missing.parameter, "noise");
+    let voices = |file: &str| {
+        let path = folder.path().join(file);
+        values(&format!("{{place: here, voices: {{high: {}}}}}", path.display()))
+    };
+    std::fs::copy(folder.path().join("a"), folder.path().join("b")).unwrap();
+    assert_eq!(voices("a").unwrap(), voices("b").unwrap());
+    std::fs::write(folder.path().join("b"), "other").unwrap();
+    assert_ne!(voices("a").unwrap(), voices("b").unwrap());
+    assert_eq!(voices("none").unwrap_err().parameter, "voices.high");
 }
 
 #[test]
@@ -77,7 +92,7 @@ fn a_plan_is_restored_from_names_and_parameters() {
         stage: "s".into(),
         operator: "toy".into(),
         version,
-        parameters: json!({"amount": 2.0, "place": "here", "noise": null}),
+        parameters: json!({"amount": 2.0, "place": "here", "noise": null, "voices": {}}),
     };
     assert_eq!(TABLE.restore(&link(3)).unwrap().parameters(), link(3).parameters);
     let message = TABLE.restore(&link(2)).unwrap_err().to_string();

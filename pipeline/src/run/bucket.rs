@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
 use super::budget::{Budget, Permit};
-use super::chain::{Trail, add_counters};
+use super::chain::{Trail, add_counters, caught};
+use super::columns::ItemColumns;
 use super::footer::Footer;
 use super::items::Bucket;
 use super::pool::{Desk, Fate, Pool};
@@ -21,7 +23,7 @@ use super::shard::ShardWriter;
 use crate::error::Error;
 use crate::event::Event;
 use crate::flow::{Block, Header};
-use crate::operator::{Item, Output, SinkRows, Stamp, Step, Stop, Storage};
+use crate::operator::{Item, Output, SinkRows, Step, Stop, Storage};
 use crate::store::{Counts, Filtered, ItemEntry, Rejected, Store};
 
 /// What the blocks of one item in flight may take: a second of audio at each of a few operators.
@@ -30,15 +32,22 @@ const BLOCKS: u64 = 4 << 20;
 /// What all buckets of a unit share.
 pub struct Shared {
     pub store: Store,
+    /// The columns of the shards, those from tables above last.
     pub schema: SchemaRef,
+    /// What tables above say of the items.
+    pub columns: Option<Arc<ItemColumns>>,
     pub storage: Storage,
     /// What the sink may hold of one clip, in bytes.
     pub clip: u64,
+    /// What the operators hold of one item besides blocks, in bytes.
+    pub state: u64,
     pub operators: usize,
     /// Names of the chain's stages, for messages.
     pub stages: Vec<String>,
     pub pool: Pool,
     pub threads: usize,
+    /// The size of all items.
+    pub bytes: u64,
     pub budget: Budget,
     pub scratch: PathBuf,
     pub progress: Progress,
@@ -81,9 +90,30 @@ struct Done {
 /// Takes signals to the rows of an item.
 struct Collect<'a> {
     writer: &'a mut dyn SinkRows,
-    rows: &'a mut Rows,
+    keep: Keep<'a>,
     counters: Vec<(&'static str, u64)>,
+}
+
+/// Takes the rows of an item.
+struct Keep<'a> {
+    item: &'a Item,
+    rows: &'a mut Rows,
+    columns: Option<&'a ItemColumns>,
+    schema: &'a SchemaRef,
     count: u64,
+}
+
+impl Keep<'_> {
+    fn push(&mut self, batch: RecordBatch) -> Step {
+        self.count += batch.num_rows() as u64;
+        let batch = match self.columns {
+            Some(columns) => columns.append(&self.item.key, batch, self.schema),
+            None => Ok(batch),
+        };
+        // A full disk passes; it is not the item's fault.
+        let transient = |error: Error| Stop::Transient { message: error.to_string() };
+        self.rows.push(batch.map_err(transient)?).map_err(transient)
+    }
 }
 
 impl Output for Collect<'_> {
@@ -96,12 +126,7 @@ impl Output for Collect<'_> {
     }
 
     fn end(&mut self) -> Step {
-        if let Some(batch) = self.writer.end(&mut self.counters)? {
-            self.count += batch.num_rows() as u64;
-            // A full disk passes; it is not the item's fault.
-            self.rows.push(batch).map_err(|error| Stop::Transient { message: error.to_string() })?;
-        }
-        Ok(())
+        self.writer.end(&mut self.counters)?.map_or(Ok(()), |batch| self.keep.push(batch))
     }
 
     fn count(&mut self, what: &'static str, amount: u64) {
@@ -110,14 +135,31 @@ impl Output for Collect<'_> {
 }
 
 /// Works on one item, on a thread of the pool.
-fn work(desk: &mut Desk, item: &Item, mut rows: Rows, mut trail: Trail, index: usize) -> (Fate, Done) {
-    let mut collect = Collect { writer: desk.rows.as_mut(), rows: &mut rows, counters: Vec::new(), count: 0 };
-    let mut step = desk.instance.run(item, &mut collect, &mut trail);
-    let (counters, count) = (collect.counters, collect.count);
+fn work(
+    desk: &mut Desk,
+    item: &Item,
+    mut rows: Rows,
+    (columns, schema): (Option<&ItemColumns>, &SchemaRef),
+    ahead: bool,
+    mut trail: Trail,
+    index: usize,
+) -> (Fate, Done) {
+    let mut keep = Keep { item, rows: &mut rows, columns, schema, count: 0 };
+    let (mut step, counters, count) = match desk {
+        Desk::Signals { instance, rows } => {
+            let mut collect = Collect { writer: rows.as_mut(), keep, counters: Vec::new() };
+            let step = instance.run(item, &mut collect, &mut trail, ahead);
+            (step, collect.counters, collect.keep.count)
+        }
+        Desk::Table { tabulate, context } => {
+            let step = caught(|| tabulate.rows(item, context)).and_then(|batch| keep.push(batch));
+            (step, Vec::new(), keep.count)
+        }
+    };
     if step.is_ok() {
         // A file that changed while it was read has given neither its old nor its new content.
         if let Some(stamp) = item.stamp
-            && Stamp::of(&item.path).ok() != Some(stamp)
+            && item.place.stamp().ok().flatten() != Some(stamp)
         {
             step = Err(Stop::Transient { message: "the file changed while it was read".into() });
         } else {
@@ -135,17 +177,22 @@ pub async fn compute(bucket: &Bucket, shared: &Shared) -> Result<(String, u64), 
     let mut footer = Footer { counts: vec![Counts::default(); shared.operators], ..Footer::default() };
     let mut running = FuturesUnordered::new();
     let mut waiting: BTreeMap<usize, Done> = BTreeMap::new();
+    let order = order(&bucket.items, shared.threads);
     let (mut submitted, mut written) = (0, 0);
     while written < bucket.items.len() {
         while submitted < bucket.items.len() && running.len() < shared.threads + 1 {
             let Some(permit) = admit(shared, &mut waiting, running.is_empty()).await? else { break };
             let (sender, receiver) = oneshot::channel();
-            let item = bucket.items[submitted].clone();
+            let index = order[submitted];
+            let item = bucket.items[index].clone();
             let rows = Rows::new(shared.scratch.clone(), shared.schema.clone(), permit);
             let trail = Trail::new(shared.operators, Some(shared.progress.micros.clone()));
-            let index = submitted;
+            let (columns, schema) = (shared.columns.clone(), shared.schema.clone());
+            // Were it read on one thread, the others would have nothing left to do before it ends.
+            let ahead = shared.threads > 1 && item.size > shared.bytes / (2 * shared.threads as u64);
             shared.pool.submit(move |desk| {
-                let (fate, done) = work(desk, &item, rows, trail, index);
+                let (fate, done) =
+                    work(desk, &item, rows, (columns.as_deref(), &schema), ahead, trail, index);
                 let _ = sender.send(done);
                 fate
             });
@@ -169,13 +216,26 @@ pub async fn compute(bucket: &Bucket, shared: &Shared) -> Result<(String, u64), 
     Ok((digest, rows))
 }
 
+/// The order in which items are begun: those that would keep one thread busy while the others have
+/// nothing left to do come first, the largest of them before all; the rest by key, as they are written.
+fn order(items: &[Item], threads: usize) -> Vec<usize> {
+    let total: u64 = items.iter().map(|item| item.size).sum();
+    let large = total / (threads as u64 * 4).max(1);
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|index| {
+        let size = items[*index].size;
+        std::cmp::Reverse(if size > large { size } else { 0 })
+    });
+    order
+}
+
 /// Memory for one more item; none when work in flight has to end first.
 async fn admit(
     shared: &Shared,
     waiting: &mut BTreeMap<usize, Done>,
     idle: bool,
 ) -> Result<Option<Permit>, Error> {
-    let bytes = BLOCKS + shared.clip + Rows::in_memory();
+    let bytes = BLOCKS + shared.state + shared.clip + Rows::in_memory();
     if let Some(permit) = shared.budget.try_admit(bytes) {
         return Ok(Some(permit));
     }

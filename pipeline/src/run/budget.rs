@@ -23,10 +23,13 @@ pub struct Permit {
 }
 
 impl Budget {
-    /// A budget of that many bytes, accounted for in `pool`.
-    pub fn new(bytes: u64, pool: &Arc<dyn MemoryPool>) -> Self {
-        let units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 4).max(1);
+    /// A budget of that many bytes, accounted for in `pool`. `fixed` bytes of it, at most a quarter, are
+    /// held from the begin to the end.
+    pub fn new(bytes: u64, fixed: u64, pool: &Arc<dyn MemoryPool>) -> Self {
+        let fixed = fixed.min(bytes / 4);
+        let units = u32::try_from((bytes - fixed) / UNIT).unwrap_or(u32::MAX >> 4).max(1);
         let reservation = MemoryConsumer::new("items").register(pool);
+        reservation.grow(usize::try_from(fixed).unwrap_or(usize::MAX));
         Self {
             semaphore: Arc::new(Semaphore::new(units as usize)),
             reservation: Arc::new(reservation),

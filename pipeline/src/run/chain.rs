@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::read_ahead;
 use crate::error::Error;
 use crate::flow::{Block, Header};
 use crate::operator::{
-    Body, Context, Item, Link, Map, Operator, Output, Read, SignalInput, Sink, SinkRows, Step, Stop, Table,
+    Body, Context, Item, Link, Map, Operator, Output, Read, SignalInput, Sink, SinkRows, Step, Stop, Survey,
+    Table, Tabulate,
 };
 use crate::store::Counts;
 
@@ -91,6 +93,15 @@ impl Chain {
     pub fn sink(&self) -> Option<Box<dyn Sink>> {
         match self.operators.last()?.1.body() {
             Body::Sink(sink) => Some(sink),
+            _ => None,
+        }
+    }
+
+    /// The operator that turns items into rows, if that is all it is.
+    pub fn tabulate(&self, cancel: &CancellationToken) -> Option<(Box<dyn Tabulate>, Context)> {
+        let (stage, operator) = self.operators.last()?;
+        match operator.body() {
+            Body::Tabulate(tabulate) => Some((tabulate, self.context(stage, 0, cancel))),
             _ => None,
         }
     }
@@ -182,27 +193,77 @@ impl Trail {
 }
 
 impl Instance {
-    /// Sends one item through. A panic of an operator is a rejection of the item.
-    pub fn run(&mut self, item: &Item, end: &mut dyn Output, trail: &mut Trail) -> Step {
+    /// Sends one item through; with `ahead`, what reads it has a thread of its own. A panic of an
+    /// operator is a rejection of the item.
+    pub fn run(&mut self, item: &Item, end: &mut dyn Output, trail: &mut Trail, ahead: bool) -> Step {
         let first = self.reads;
-        let result = catch_unwind(AssertUnwindSafe(|| {
+        caught(|| {
+            for at in 0..self.maps.len() {
+                self.survey(item, at, trail)?;
+            }
             let mut below = Below { at: first, last: first, maps: &mut self.maps, end, trail };
+            let read = self.read.as_mut();
+            let mut read =
+                || if ahead { read_ahead(read, item, &mut below) } else { read.read(item, &mut below) };
             if first == 0 {
-                return self.read.read(item, &mut below);
+                return read();
             }
             // The reader is operator 0; what it calls is entered as operator 1 and so on.
             let begin = Instant::now();
-            let step = self.read.read(item, &mut below);
+            let step = read();
             trail.inclusive[0] += begin.elapsed();
             if step.is_err() {
                 trail.failed.get_or_insert(0);
             }
             step
-        }));
-        result.unwrap_or_else(|panic| {
-            Err(Stop::Rejected { class: "panic", offset: String::new(), message: describe(panic.as_ref()) })
         })
     }
+
+    /// Lets one map see the whole item first, if it wants to.
+    fn survey(&mut self, item: &Item, at: usize, trail: &mut Trail) -> Step {
+        let (above, rest) = self.maps.split_at_mut(at);
+        let Some(survey) = rest.first_mut().and_then(|map| map.survey()) else { return Ok(()) };
+        survey.item();
+        // What is counted, and what is shown as progress, is the pass that is kept.
+        let mut pass = Trail::new(trail.counts.len(), None);
+        let first = self.reads;
+        let mut end = Surveyed(survey);
+        let mut below = Below { at: first, last: first, maps: above, end: &mut end, trail: &mut pass };
+        let begin = Instant::now();
+        let step = self.read.read(item, &mut below);
+        pass.inclusive[0] = if first == 0 { pass.inclusive[0] } else { begin.elapsed() };
+        trail.inclusive.iter_mut().zip(&pass.inclusive).for_each(|(total, time)| *total += *time);
+        if step.is_err() {
+            trail.failed.get_or_insert(pass.failed());
+        }
+        step
+    }
+}
+
+/// A panic of an operator is a rejection of the item.
+pub fn caught<T>(work: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(Stop::Rejected { class: "panic", offset: String::new(), message: describe(panic.as_ref()) })
+    })
+}
+
+/// Takes signals to a survey.
+struct Surveyed<'a>(&'a mut dyn Survey);
+
+impl Output for Surveyed<'_> {
+    fn begin(&mut self, header: &Header) -> Step {
+        self.0.begin(header)
+    }
+
+    fn block(&mut self, block: Block) -> Step {
+        self.0.block(&block)
+    }
+
+    fn end(&mut self) -> Step {
+        self.0.end()
+    }
+
+    fn count(&mut self, _: &'static str, _: u64) {}
 }
 
 /// What a panic said.

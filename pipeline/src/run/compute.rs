@@ -16,6 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::bucket::{Progress, Shared};
 use super::budget::Budget;
 use super::chain::Chain;
+use super::columns::ItemColumns;
 use super::dataset;
 use super::engine::Engine;
 use super::footer::Footer;
@@ -23,6 +24,7 @@ use super::fused::FusedExec;
 use super::items::Bucket;
 use super::pool::Pool;
 use super::resolve::{Known, Resolved};
+use super::shard::WRITER_BYTES;
 use super::unit::{Feed, Unit, digest};
 use crate::error::Error;
 use crate::event::{Event, Status};
@@ -55,7 +57,8 @@ impl Engine {
             let why = self.why(pipeline, unit, resolved)?;
             self.message(name, format!("computing: {}", why.join("; ")));
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
-            (digests, seconds) = self.compute_buckets(pipeline, unit, missing, total).await?;
+            (digests, seconds) =
+                self.compute_buckets(pipeline, unit, missing, total, resolved.columns.clone()).await?;
         }
         let digest = |path: &str| match digests.remove(path) {
             Some(digest) => Ok(digest),
@@ -118,18 +121,29 @@ impl Engine {
         &self,
         pipeline: &Pipeline,
         unit: &Unit,
-        missing: Vec<Bucket>,
+        mut missing: Vec<Bucket>,
         total: u64,
+        columns: Option<Arc<ItemColumns>>,
     ) -> Result<(HashMap<String, String>, Vec<f64>), Error> {
         let feed =
             unit.feeds().next().ok_or_else(|| Error::Other("a unit of items reads one stage".into()))?;
         let links = unit.links(pipeline);
         let head = &pipeline.stages[feed.head];
-        let store = head.materialises().then(|| head.link());
+        // A table only names the items: what reads them opens their files.
+        let store = matches!(head.flow, Flow::Signal(_)).then(|| head.link());
         let chain = Arc::new(
             Chain::new(&self.table, store.as_ref(), &links, pipeline.seed)?.with_block(self.options.block),
         );
-        let sink = chain.sink().ok_or_else(|| Error::Other("a unit of items ends in a sink".into()))?;
+        let stage = &pipeline.stages[unit.stage];
+        let (schema, storage) = match stage.operator.body() {
+            Body::Sink(sink) => (sink.schema(&stage.flow), sink.storage()),
+            Body::Tabulate(tabulate) => (tabulate.schema(), tabulate.storage()),
+            _ => return Err(Error::stage(&stage.name, "keeps no rows of items")),
+        };
+        let schema = stage
+            .columns
+            .as_ref()
+            .map_or_else(|| schema.clone(), |said| ItemColumns::appended(&schema, said));
         let memory: Arc<dyn MemoryPool> =
             Arc::new(GreedyMemoryPool::new(usize::try_from(self.options.memory).unwrap_or(usize::MAX)));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory.clone()).build_arc()?;
@@ -140,16 +154,22 @@ impl Engine {
         let stages: Vec<String> = links.iter().map(|link| link.stage.clone()).collect();
         let name = pipeline.stages[unit.stage].name.clone();
         let partitions = missing.len();
+        // What takes longest is begun first.
+        missing.sort_by_key(|bucket| std::cmp::Reverse(bucket.items.iter().map(|item| item.size).max()));
+        let writers = self.options.threads as u64 * WRITER_BYTES;
         let shared = Shared {
             store: self.store.clone(),
-            schema: sink.schema(&pipeline.stages[unit.stage].flow),
-            storage: sink.storage(),
+            schema,
+            columns,
+            storage,
             clip: clip_bytes(&pipeline.stages[feed.chain.last().copied().unwrap_or(feed.head)].flow),
             operators: chain.len(),
             stages,
             pool: Pool::start(&chain, self.options.threads, &self.cancel)?,
             threads: self.options.threads,
-            budget: Budget::new(self.options.memory, &memory),
+            bytes: missing.iter().flat_map(|bucket| &bucket.items).map(|item| item.size).sum(),
+            state: unit.stages().iter().map(|stage| pipeline.stages[*stage].operator.memory()).sum(),
+            budget: Budget::new(self.options.memory, writers, &memory),
             scratch: scratch.path().to_owned(),
             progress: Progress {
                 total,

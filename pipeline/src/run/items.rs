@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::unit::digest;
 use crate::operator::Item;
+use crate::place::Place;
 use crate::store::{Snapshot, Store};
 
 /// A bucket: the unit of a shard file.
@@ -19,7 +20,7 @@ pub struct Bucket {
 pub fn items_of(store: &Store, snapshot: &Snapshot) -> Vec<Item> {
     let item = |entry: &crate::store::ItemEntry| Item {
         key: Arc::from(entry.item.as_str()),
-        path: store.path(&snapshot.files[entry.file].path),
+        place: Place::File(store.path(&snapshot.files[entry.file].path)),
         size: entry.bytes,
         digest: entry.output.clone(),
         stamp: None,
@@ -59,7 +60,8 @@ mod tests {
     use super::*;
 
     fn item(key: &str, size: u64) -> Item {
-        Item { key: Arc::from(key), path: key.into(), size, digest: key.into(), stamp: None, rows: None }
+        let place = Place::File(key.into());
+        Item { key: Arc::from(key), place, size, digest: key.into(), stamp: None, rows: None }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A run: what has to be computed, and computing it.
 
+mod ahead;
 mod bucket;
 mod budget;
 mod chain;
+mod columns;
 mod compute;
 mod dataset;
 mod engine;

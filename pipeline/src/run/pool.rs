@@ -7,12 +7,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::chain::{Chain, Instance};
 use crate::error::Error;
-use crate::operator::SinkRows;
+use crate::operator::{Context, SinkRows, Tabulate};
 
 /// What a thread works with.
-pub struct Desk {
-    pub instance: Instance,
-    pub rows: Box<dyn SinkRows>,
+pub enum Desk {
+    /// A chain that ends in a sink.
+    Signals { instance: Instance, rows: Box<dyn SinkRows> },
+    /// One operator that turns items into rows.
+    Table { tabulate: Box<dyn Tabulate>, context: Context },
+}
+
+impl Desk {
+    fn new(chain: &Chain, cancel: &CancellationToken) -> Result<Self, Error> {
+        if let Some((tabulate, context)) = chain.tabulate(cancel) {
+            return Ok(Self::Table { tabulate, context });
+        }
+        let rows = chain.rows(cancel).ok_or_else(|| Error::Other("a unit of items ends in a sink".into()))?;
+        Ok(Self::Signals { instance: chain.instance(0, cancel)?, rows })
+    }
 }
 
 type Job = Box<dyn FnOnce(&mut Desk) -> Fate + Send>;
@@ -34,27 +46,19 @@ pub struct Pool {
 impl Pool {
     /// Starts the threads.
     pub fn start(chain: &Arc<Chain>, threads: usize, cancel: &CancellationToken) -> Result<Self, Error> {
-        let desk = |chain: &Chain| -> Result<Desk, Error> {
-            let rows =
-                chain.rows(cancel).ok_or_else(|| Error::Other("a unit of items ends in a sink".into()))?;
-            Ok(Desk { instance: chain.instance(0, cancel)?, rows })
-        };
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let mut handles = Vec::new();
         for index in 0..threads.max(1) {
-            let mut at_work = desk(chain)?;
+            let mut at_work = Desk::new(chain, cancel)?;
             let (chain, queue, cancel) = (chain.clone(), queue.clone(), cancel.clone());
             let work = move || {
                 loop {
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { return };
                     if job(&mut at_work) == Fate::Broken {
-                        let (Some(rows), Ok(instance)) = (chain.rows(&cancel), chain.instance(0, &cancel))
-                        else {
-                            return;
-                        };
-                        at_work = Desk { instance, rows };
+                        let Ok(desk) = Desk::new(&chain, &cancel) else { return };
+                        at_work = desk;
                     }
                 }
             };

@@ -1,12 +1,15 @@
 //! What a unit reads, and whether its output is there.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use super::columns::ItemColumns;
 use super::engine::Engine;
 use super::footer::Footer;
 use super::items::{Bucket, buckets, digest_items, items_of};
 use super::unit::{Unit, digest};
 use crate::error::Error;
+use crate::flow::Flow;
 use crate::operator::{Body, Item};
 use crate::spec::Pipeline;
 use crate::store::{Snapshot, Stamps};
@@ -18,6 +21,8 @@ pub struct Resolved {
     pub reads: BTreeMap<String, String>,
     /// For item stages.
     pub items: Option<Vec<Item>>,
+    /// What tables above say of the items.
+    pub columns: Option<Arc<ItemColumns>>,
     pub snapshot: Option<Snapshot>,
 }
 
@@ -40,14 +45,22 @@ impl Engine {
         known: &mut Known,
     ) -> Result<Option<Resolved>, Error> {
         let mut reads = BTreeMap::new();
-        let mut items = None;
+        let (mut items, mut columns) = (None, None);
         let mut parts = Vec::new();
         for feed in unit.feeds() {
             let head = &pipeline.stages[feed.head];
-            let digest = if head.materialises() {
+            let digest = if unit.items && matches!(head.flow, Flow::Table(_)) {
+                let Some((chosen, said)) = self.chosen(pipeline, feed.head, known)? else { return Ok(None) };
+                let digest = digest_items(&chosen);
+                (items, columns) = (Some(chosen), said);
+                digest
+            } else if head.materialises() {
                 let Some(snapshot) = known.snapshots.get(&feed.head) else { return Ok(None) };
                 if unit.items {
                     items = Some(items_of(&self.store, snapshot));
+                    if let Some(schema) = &head.columns {
+                        columns = Some(Arc::new(ItemColumns::of_shards(&self.store, snapshot, schema)?));
+                    }
                 }
                 snapshot.digest.clone()
             } else {
@@ -63,7 +76,41 @@ impl Engine {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let inputs = digest(&parts);
         let snapshot = self.store.snapshot(&fingerprint, &inputs)?;
-        Ok(Some(Resolved { fingerprint, inputs, reads, items, snapshot }))
+        Ok(Some(Resolved { fingerprint, inputs, reads, items, columns, snapshot }))
+    }
+
+    /// The items that a table names, found by the scans above it, and what else the table says of them.
+    fn chosen(
+        &self,
+        pipeline: &Pipeline,
+        table: usize,
+        known: &mut Known,
+    ) -> Result<Option<(Vec<Item>, Option<Arc<ItemColumns>>)>, Error> {
+        let mut found: HashMap<Arc<str>, Item> = HashMap::new();
+        for scan in pipeline.scans(table) {
+            for item in self.scan(pipeline, scan, known)? {
+                if let Some(other) = found.insert(item.key.clone(), item) {
+                    let message = format!("two scans above it find an item `{}`", other.key);
+                    return Err(pipeline.error_at(table, "", message));
+                }
+            }
+        }
+        let Some(snapshot) = known.snapshots.get(&table) else { return Ok(None) };
+        let columns = ItemColumns::of_table(&self.store, snapshot)
+            .map_err(|error| Error::stage(&pipeline.stages[table].name, error.to_string()))?;
+        let mut items = Vec::with_capacity(columns.len());
+        for key in columns.keys() {
+            let Some(mut item) = found.remove(key) else {
+                let message = format!("its table names an item `{key}` that the scan above does not find");
+                return Err(pipeline.error_at(table, "", message));
+            };
+            if let Some(row) = columns.digest(key)? {
+                item.digest = digest(&[&item.digest, &row]);
+            }
+            items.push(item);
+        }
+        items.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(Some((items, (!columns.is_bare()).then(|| Arc::new(columns)))))
     }
 
     pub(super) fn scan(
@@ -94,6 +141,9 @@ impl Engine {
         match (&resolved.items, pipeline.stages[unit.stage].operator.body()) {
             (Some(items), Body::Sink(sink)) => {
                 buckets(&resolved.fingerprint, items.clone(), sink.storage().target)
+            }
+            (Some(items), Body::Tabulate(tabulate)) => {
+                buckets(&resolved.fingerprint, items.clone(), tabulate.storage().target)
             }
             _ => Vec::new(),
         }

@@ -18,6 +18,9 @@ fn visit(array: &dyn Array, row: usize, feed: &mut dyn FnMut(&[u8])) -> Result<(
     };
     match array.data_type() {
         DataType::Utf8 => sized(array.as_string::<i32>().value(row).as_bytes()),
+        DataType::LargeUtf8 => sized(array.as_string::<i64>().value(row).as_bytes()),
+        DataType::Utf8View => sized(array.as_string_view().value(row).as_bytes()),
+        DataType::BinaryView => sized(array.as_binary_view().value(row)),
         DataType::Binary => sized(array.as_binary::<i32>().value(row)),
         DataType::LargeBinary => sized(array.as_binary::<i64>().value(row)),
         DataType::Boolean => feed(&[u8::from(array.as_boolean().value(row))]),
@@ -27,6 +30,7 @@ fn visit(array: &dyn Array, row: usize, feed: &mut dyn FnMut(&[u8])) -> Result<(
             }
         }
         DataType::FixedSizeList(..) => values(&array.as_fixed_size_list().value(row), feed)?,
+        DataType::Map(..) => values(&array.as_map().value(row), feed)?,
         DataType::List(_) => values(&array.as_list::<i32>().value(row), feed)?,
         DataType::LargeList(_) => values(&array.as_list::<i64>().value(row), feed)?,
         kind => {

@@ -21,6 +21,8 @@ use crate::operator::Storage;
 const ROW_GROUP_BYTES: u64 = 4 << 20;
 /// … or this many rows.
 const ROW_GROUP_ROWS: usize = 4096;
+/// What a writer holds: a row group's batches, joined, and encoded.
+pub const WRITER_BYTES: u64 = 3 * ROW_GROUP_BYTES;
 
 /// Writes one shard.
 pub struct ShardWriter {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::error::Error;
+use crate::flow::Flow;
 use crate::operator::{Body, Link};
 use crate::spec::Pipeline;
 
@@ -32,7 +33,7 @@ impl Unit {
         let mut units = Vec::new();
         for &stage in &pipeline.order {
             let items = match pipeline.stages[stage].operator.body() {
-                Body::Sink(_) => true,
+                Body::Sink(_) | Body::Tabulate(_) => true,
                 Body::Dataset(_) => false,
                 _ => continue,
             };
@@ -40,7 +41,9 @@ impl Unit {
             for (port, reads) in &pipeline.stages[stage].inputs {
                 let feed = reads.iter().map(|read| Feed::of(pipeline, *read)).collect::<Vec<_>>();
                 for feed in &feed {
-                    if !items && !pipeline.stages[feed.head].materialises() {
+                    let head = &pipeline.stages[feed.head];
+                    let signals = matches!(head.flow, Flow::Signal(_));
+                    if !items && (!head.materialises() || !signals && !feed.chain.is_empty()) {
                         let message = format!(
                             "{} reads what is kept: put `op: shards` above it",
                             pipeline.stages[stage].declaration.name
@@ -108,14 +111,16 @@ impl Unit {
         for (port, feeds) in &self.feeds {
             for feed in feeds {
                 let head = &pipeline.stages[feed.head];
-                // How a head is read matters; what it holds is the inputs' digest.
-                let reader =
-                    head.materialises().then(|| json!([head.declaration.name, head.declaration.version]));
+                // How a head is read matters; what it holds is the inputs' digest. A table only names items.
+                let names_items = self.items && matches!(head.flow, Flow::Table(_));
+                let reader = (head.materialises() && !names_items)
+                    .then(|| json!([head.declaration.name, head.declaration.version]));
                 let chain = feed.chain.iter().map(|at| describe(*at)).collect::<Result<Vec<_>, _>>()?;
                 // Where several stages may be read, their names tell them apart in the output.
                 let many = ports.iter().any(|known| known.name == *port && known.many);
                 let name = many.then_some(&head.name);
-                parts.push(json!([port, reader, chain, name]));
+                let columns = pipeline.stages[self.stage].columns.as_ref().map(|columns| columns.to_string());
+                parts.push(json!([port, reader, chain, name, columns]));
             }
         }
         Ok(digest(&[serde_json::to_string(&parts)?.as_str()]))

@@ -1,8 +1,8 @@
-//! A cache of the digests of files, so that a file that looks the same is not read again.
+//! A cache of the digests of files and members of archives, so that what looks the same is not read again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Store, file};
 use crate::error::Error;
 use crate::operator::{Item, Stamp};
+use crate::place::Place;
 
-/// Digests by absolute path. Losing it costs time only.
+/// Digests by absolute path, for members of archives with their offset. Losing it costs time only.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Stamps {
     files: BTreeMap<String, (Stamp, String)>,
@@ -37,7 +38,8 @@ impl Stamps {
         Ok(())
     }
 
-    /// Fills in digests and stamps, reading only files that look new or changed.
+    /// Fills in digests, sizes and stamps, reading only what looks new or changed. An item that has
+    /// its digest already, such as an object, is left alone.
     pub fn digest(
         &mut self,
         items: &mut [Item],
@@ -46,10 +48,14 @@ impl Stamps {
     ) -> Result<(), Error> {
         let mut unknown = Vec::new();
         for (index, item) in items.iter_mut().enumerate() {
-            let stamp = Stamp::of(&item.path).map_err(Error::io(&item.path))?;
+            if !item.digest.is_empty() {
+                continue;
+            }
+            let Some(file) = item.place.file() else { continue };
+            let stamp = Stamp::of(file).map_err(Error::io(file))?;
             item.stamp = Some(stamp);
-            item.size = stamp.size;
-            match self.files.get(&name(&item.path)) {
+            item.size = item.place.length().unwrap_or(stamp.size);
+            match self.files.get(&name(&item.place, file)) {
                 Some((known, digest)) if *known == stamp => item.digest.clone_from(digest),
                 _ => unknown.push(index),
             }
@@ -61,7 +67,7 @@ impl Stamps {
             for _ in 0..threads.min(unknown.len()) {
                 scope.spawn(|| {
                     while let Some(&index) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let digest = digest_file(&view[index].path, cancel);
+                        let digest = digest_place(&view[index].place, cancel);
                         if let Ok(mut found) = found.lock() {
                             found.push((index, digest));
                         }
@@ -73,36 +79,110 @@ impl Stamps {
         let mut result = Ok(());
         for (index, digest) in found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             let item = &mut items[index];
-            match (digest, item.stamp) {
-                (Ok(digest), Some(stamp)) => {
+            match (digest, item.stamp, item.place.file()) {
+                (Ok(digest), Some(stamp), Some(file)) => {
                     item.digest.clone_from(&digest);
-                    self.files.insert(name(&item.path), (stamp, digest));
+                    self.files.insert(name(&item.place, file), (stamp, digest));
                     self.changed = true;
                 }
-                (Ok(digest), None) => item.digest = digest,
-                (Err(error), _) => result = result.and(Err(error)),
+                (Ok(digest), ..) => item.digest = digest,
+                (Err(error), ..) => result = result.and(Err(error)),
             }
         }
         result
     }
 }
 
-fn name(path: &Path) -> String {
-    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
+fn name(place: &Place, file: &Path) -> String {
+    let absolute = std::path::absolute(file);
+    let path = absolute.as_deref().unwrap_or(file).to_string_lossy();
+    place.offset().map_or_else(|| path.to_string(), |offset| format!("{path}#{offset}"))
 }
 
 /// BLAKE3 of a file.
 pub fn digest_file(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
-    let mut file = File::open(path).map_err(Error::io(path))?;
+    digest(File::open(path).map_err(Error::io(path))?, cancel)?.map_err(Error::io(path))
+}
+
+/// BLAKE3 of what an item holds. Of a member that cannot be unpacked, which will be rejected, it is
+/// that of the packed bytes.
+fn digest_place(place: &Place, cancel: &CancellationToken) -> Result<String, Error> {
+    let file = place.file().unwrap_or(Path::new(""));
+    let io = Error::io(file);
+    match place.stream().map(|stream| digest(stream, cancel)) {
+        Ok(digested) => match digested? {
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                digest(place.raw().map_err(Error::io(file))?, cancel)?.map_err(io)
+            }
+            other => other.map_err(io),
+        },
+        Err(error) => Err(io(error)),
+    }
+}
+
+/// The inner result is that of reading.
+fn digest(mut from: impl Read, cancel: &CancellationToken) -> Result<std::io::Result<String>, Error> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        match file.read(&mut buffer).map_err(Error::io(path))? {
-            0 => return Ok(hasher.finalize().to_hex().to_string()),
-            read => hasher.update(&buffer[..read]),
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(Ok(hasher.finalize().to_hex().to_string())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) => return Ok(Err(error)),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn item(place: Place) -> Item {
+        Item { key: Arc::from("a"), place, size: 0, digest: String::new(), stamp: None, rows: None }
+    }
+
+    #[test]
+    fn members_have_digests_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        std::fs::write(&path, b"..onetwoone").unwrap();
+        let slice = |offset| item(Place::Slice { path: path.clone(), offset, length: 3 });
+        let damaged = Place::Deflated { path: path.clone(), offset: 5, packed: 6, length: 9, crc: 0 };
+        let object = Item { digest: "etag-1".into(), size: 7, ..item(Place::File("nowhere".into())) };
+        let mut items = vec![
+            slice(2),
+            slice(5),
+            slice(8),
+            item(Place::File(path.clone())),
+            item(damaged),
+            object.clone(),
+        ];
+        let (mut stamps, cancel) = (Stamps::default(), CancellationToken::new());
+        stamps.digest(&mut items, 2, &cancel).unwrap();
+        let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        assert_eq!(items[0].digest, digest(b"one"));
+        assert_eq!(items[1].digest, digest(b"two"));
+        assert_eq!((&items[2].digest, items[2].size), (&items[0].digest, 3));
+        assert_eq!((items[3].digest.clone(), items[3].size), (digest(b"..onetwoone"), 11));
+        assert_eq!(items[4].digest, digest(b"twoone"));
+        assert_eq!(items[5], object);
+        assert_eq!(items[0].stamp, items[3].stamp);
+
+        // What looks the same is not read again.
+        for (_, known) in stamps.files.values_mut() {
+            *known = "known".into();
+        }
+        let mut again = vec![slice(2), slice(5)];
+        stamps.digest(&mut again, 2, &cancel).unwrap();
+        assert!(again.iter().all(|item| item.digest == "known"));
+        std::fs::write(&path, b"..oneTWOone!").unwrap();
+        let mut again = vec![slice(2), slice(5)];
+        stamps.digest(&mut again, 2, &cancel).unwrap();
+        assert_eq!((&again[0].digest, &again[1].digest), (&digest(b"one"), &digest(b"TWO")));
     }
 }
