@@ -115,6 +115,7 @@ def stored(out):
 
 SOUNDFILE = "soundfile + soxr + pyarrow"
 SEGMENT = "ffmpeg segment"
+TORCHCODEC = "torchcodec + pyarrow"
 DECODE = "ffmpeg decode only"
 
 
@@ -127,6 +128,6 @@ def contenders(with_soxr, with_torchcodec):
         soxr = ("-af", "aresample=resampler=soxr:precision=20")
         found.append(Contender(f"{SEGMENT}, soxr", "i16", "segments", soxr))
     if with_torchcodec:
-        found += [Contender("torchcodec + pyarrow", codec, "python", ("torchcodec_parquet.py",))
+        found += [Contender(TORCHCODEC, codec, "python", ("torchcodec_parquet.py",))
                   for codec in ("i16", "flac")]
     return [*found, Contender(DECODE, None, "decode")]

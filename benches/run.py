@@ -124,8 +124,7 @@ def main():
             sys.exit(f"{work} has no results yet")
         results = json.loads(kept.read_text())
     else:
-        results = measure(chosen, work)
-        kept.write_text(json.dumps(results, indent=1, ensure_ascii=False))
+        results = measure(chosen, work, kept)
     print()
     content = report.text(results)
     print(content)
@@ -144,7 +143,8 @@ def command_of(chosen):
     return f"make bench{all_peers}" + (f' BENCH="{" ".join(options)}"' if options else "")
 
 
-def measure(chosen, work):
+def measure(chosen, work, kept):
+    """Everything that was asked for; `kept` has what is done so far at any time."""
     for tool in ("ffmpeg", "ffprobe", "xargs"):
         if shutil.which(tool) is None:
             sys.exit(f"make bench compares with ffmpeg: {tool} is not on this machine")
@@ -153,14 +153,18 @@ def measure(chosen, work):
         if any(contender.kind == "etude" for contender in competitors) or {"memory", "claims", "cores"} & {*chosen.only}:
             sys.exit(f"{etude} is not there: build it first")
     pinned = machine.pin(chosen.threads)
-    packages = ["numpy", "soundfile", "soxr", "pyarrow", *(["torch", "torchcodec"] * (chosen.python / "torchcodec").is_dir())]
+    packages = ["numpy", "soundfile", "soxr", "pyarrow"]
+    if (chosen.python / "torchcodec").is_dir():
+        packages += ["torch", "torchcodec"]
+    on = {**machine.describe(etude, chosen.python.resolve(), packages), "pinned": pinned}
     results = {
         "date": datetime.date.today().isoformat(), "command": command_of(chosen), "repeat": chosen.repeat,
-        "threads": chosen.threads, "machine": {**machine.describe(etude, chosen.python.resolve(), packages), "pinned": pinned},
+        "threads": chosen.threads, "machine": on,
         "sections": {},
     }
     if results["machine"]["load"] > 0.5:
         print(f"the machine is not idle (load {results['machine']['load']:.1f}): the figures will be too high", flush=True)
+    keep = lambda: kept.write_text(json.dumps(results, indent=1, ensure_ascii=False))
     setting = contenders.Setting(etude, chosen.python.resolve(), work / "scratch", chosen.threads)
     music = chosen.music.resolve()
     folders = corpus.formats(music, work, chosen.hours, chosen.threads)
@@ -168,14 +172,18 @@ def measure(chosen, work):
     for name, folder in folders.items():
         if name in chosen.only:
             results["sections"][name] = compare(setting, name, folder, competitors, chosen.repeat)
+            keep()
     if {"memory", "claims", "cores"} & {*chosen.only}:
         long = corpus.long(folders["wav"], work, chosen.threads)
     if "memory" in chosen.only:
         results["memory"] = memory.lengths(setting, long, chosen.repeat)
+        keep()
     if "claims" in chosen.only:
         results["claims"] = memory.claims(setting, work, long["flac", 1])
     if "cores" in chosen.only:
-        results["cores"] = cores.measure_cores(setting, work, long["flac", 3], folders["ogg"], chosen.repeat)
+        small = [folders[name] for name in ("ogg", "mp3", "m4a")]
+        results["cores"] = cores.measure_cores(setting, work, long["flac", 3], small, chosen.repeat)
+    keep()
     shutil.rmtree(setting.scratch, ignore_errors=True)
     return results
 

@@ -63,7 +63,8 @@ fn with_victim(hook: &str, decode: &str) -> (Value, Vec<Value>) {
 fn lost_one(hook: &str, decode: &str, class: &str, words: &[&str]) {
     let (last, rejected) = with_victim(hook, decode);
     assert_eq!(last["event"], "finished");
-    let [reject] = &rejected[..] else { panic!("one is rejected, not {rejected:?}") };
+    assert_eq!(rejected.len(), 1, "{rejected:?}");
+    let reject = &rejected[0];
     let text = |name: &str| reject[name].as_str().unwrap();
     assert_eq!((text("item"), text("class"), text("stage")), ("bb-victim.wav", class, "audio"));
     // It died behind its first block, which is taken back.

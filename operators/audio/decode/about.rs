@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use etude_pipeline::place::Source;
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::formats::Track;
 use symphonia::core::meta::{MetadataRevision, StandardTag, Tag};
 
 use super::codec;
 use super::coded::{self, Coded};
 use super::failure::{Failure, bad};
+use super::open::{Engine, open};
 use super::source::Counted;
-use super::stream::{self, Engine};
 
 /// What the headers of a recording say.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ pub fn about(source: Box<dyn Source>, key: &str) -> Result<About, Failure> {
     let bytes = source.length();
     let source = Counted::new(source, Arc::new(AtomicU64::new(0)));
     let extension = std::path::Path::new(key).extension().and_then(|extension| extension.to_str());
-    let mut about = match stream::open(Box::new(source), extension)? {
+    let mut about = match open(Box::new(source), extension)? {
         Engine::Pcm(reader) => {
             let pcm = &reader.pcm;
             // A file that ends early does not hold what it says.
@@ -65,7 +65,10 @@ pub fn about(source: Box<dyn Source>, key: &str) -> Result<About, Failure> {
         about.seconds = Some(frames as f64 / f64::from(about.rate));
     }
     if about.bit_rate.is_none() {
-        about.bit_rate = about.seconds.filter(|seconds| *seconds > 0.0).map(|seconds| (bytes as f64 * 8.0 / seconds) as u64);
+        about.bit_rate = about
+            .seconds
+            .filter(|seconds| *seconds > 0.0)
+            .map(|seconds| (bytes as f64 * 8.0 / seconds) as u64);
     }
     Ok(about)
 }
@@ -84,7 +87,15 @@ fn of_track(coded: &mut Coded) -> Result<About, Failure> {
     };
     coded::check(rate, channels)?;
     let parameters = coded.decoder().codec_params();
-    let bits = parameters.bits_per_sample.filter(|bits| (1..=64).contains(bits));
+    let bits = match codec {
+        CODEC_ID_FLAC => parameters.bits_per_sample,
+        // Behind the length of a frame and a version.
+        CODEC_ID_ALAC => {
+            parameters.extra_data.as_ref().and_then(|data| data.get(5)).map(|bits| u32::from(*bits))
+        }
+        _ => None,
+    };
+    let bits = bits.filter(|bits| (1..=32).contains(bits));
     let promised = coded.promised();
     let (frames, estimate) = match coded.symphonia() {
         Some(track) => frames(coded, track, rate, promised),
@@ -135,7 +146,8 @@ fn tags(coded: &mut Coded) -> Vec<(String, String)> {
     let mut add = |tag: &Tag| {
         let value = tag.raw.value.to_string();
         let (key, value) = match &tag.std {
-            Some(standard) => name(standard).map_or_else(|| (tag.raw.key.clone(), value), |(key, value)| (key.to_owned(), value)),
+            Some(standard) => name(standard)
+                .map_or_else(|| (tag.raw.key.clone(), value), |(key, value)| (key.to_owned(), value)),
             None => (tag.raw.key.clone(), value),
         };
         if !value.trim().is_empty() && !found.iter().any(|(known, _)| *known == key) {

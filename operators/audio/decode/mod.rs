@@ -8,7 +8,7 @@ mod failure;
 mod gather;
 pub mod isolate;
 mod limits;
-mod mp3;
+mod open;
 mod pcm;
 mod range;
 mod source;

@@ -289,8 +289,7 @@ mod tests {
     #[test]
     fn seeking_goes_to_a_frame_and_never_behind_the_end() {
         let bytes: Vec<u8> = (0..8i16).flat_map(|sample| (sample * 4096).to_le_bytes()).collect();
-        let mut reader =
-            Reader::new(Box::new(Cursor::new(bytes.clone())), pcm(Sample::I16, 2, 16)).unwrap();
+        let mut reader = Reader::new(Box::new(Cursor::new(bytes.clone())), pcm(Sample::I16, 2, 16)).unwrap();
         let mut planes = Vec::new();
         reader.seek(3).unwrap();
         assert_eq!(reader.read(&mut planes).unwrap(), 1);

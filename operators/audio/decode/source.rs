@@ -1,8 +1,8 @@
 //! Where the bytes of a recording come from, as symphonia sees it.
 
 use std::io::{self, Read, Seek, SeekFrom};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etude_pipeline::place::Source;
 use symphonia::core::io::MediaSource;

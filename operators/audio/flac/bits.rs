@@ -194,7 +194,10 @@ mod tests {
     fn rice_codes_are_those_of_the_definition() {
         for parameter in [0, 1, 5, 14, 30] {
             let residual: Vec<u32> = (0..203u32)
-                .map(|i| i.wrapping_mul(2_654_435_769) >> if i % 50 == 3 { 25u32.saturating_sub(parameter) } else { 31 - parameter })
+                .map(|i| {
+                    i.wrapping_mul(2_654_435_769)
+                        >> if i % 50 == 3 { 25u32.saturating_sub(parameter) } else { 31 - parameter }
+                })
                 .collect();
             let expected: String = residual
                 .iter()

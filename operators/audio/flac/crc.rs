@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn sixteen_bytes_at_once_are_one_at_a_time() {
-        let bytes: Vec<u8> = (0..100u32).map(|i| (i * i * 37 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..100u32).map(|i| ((i * i * 37) >> 3) as u8).collect();
         for length in 0..bytes.len() {
             let slow = bytes[..length].iter().fold(0u16, |crc, &byte| {
                 (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {

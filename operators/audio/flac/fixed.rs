@@ -15,7 +15,8 @@ pub fn sums(samples: &[i32]) -> [u64; ORDERS] {
             let window: &[i32] = &samples[at - 4..at + 4];
             for lane in 0..4 {
                 for (order, lanes) in lanes.iter_mut().enumerate() {
-                    lanes[lane] = lanes[lane].wrapping_add(difference(window, lane + 4, order).unsigned_abs());
+                    lanes[lane] =
+                        lanes[lane].wrapping_add(difference(window, lane + 4, order).unsigned_abs());
                 }
             }
             at += 4;

@@ -118,10 +118,11 @@ pub fn quantise(coefficients: &[f64]) -> Option<Predictor> {
     largest.is_finite().then_some(predictor)
 }
 
-/// What a predictor does not predict of samples of 16 bits, folded; zero for the first samples.
+/// What a predictor does not predict of samples of at most 17 bits, folded; zero for the first ones.
 ///
-/// 8 coefficients below 2¹² and samples of 17 bits: sums have 32 bits.
-pub fn residual16(samples: &[i16], predictor: &Predictor, folded: &mut [u32]) {
+/// 8 coefficients below 2¹² and such samples: sums have 32 bits. Samples that are kept in 16 bits are
+/// multiplied faster.
+pub fn residual_narrow<S: Copy + Into<i32>>(samples: &[S], predictor: &Predictor, folded: &mut [u32]) {
     const TILE: usize = 16;
     let order = predictor.order;
     let coefficients = &predictor.coefficients[..order];
@@ -132,25 +133,25 @@ pub fn residual16(samples: &[i16], predictor: &Predictor, folded: &mut [u32]) {
         for (back, &coefficient) in coefficients.iter().enumerate() {
             let from = &samples[at - 1 - back..][..TILE];
             for lane in 0..TILE {
-                sums[lane] = sums[lane].wrapping_add(i32::from(coefficient) * i32::from(from[lane]));
+                sums[lane] = sums[lane].wrapping_add(i32::from(coefficient).wrapping_mul(from[lane].into()));
             }
         }
         let (from, to) = (&samples[at..at + TILE], &mut folded[at..at + TILE]);
         for lane in 0..TILE {
-            to[lane] = fold(i32::from(from[lane]) - (sums[lane] >> predictor.shift));
+            to[lane] = fold(from[lane].into() - (sums[lane] >> predictor.shift));
         }
         at += TILE;
     }
     for at in at..samples.len() {
-        let mut sum = 0;
+        let mut sum = 0i32;
         for (back, &coefficient) in coefficients.iter().enumerate() {
-            sum += i32::from(coefficient) * i32::from(samples[at - 1 - back]);
+            sum += i32::from(coefficient) * samples[at - 1 - back].into();
         }
-        folded[at] = fold(i32::from(samples[at]) - (sum >> predictor.shift));
+        folded[at] = fold(samples[at].into() - (sum >> predictor.shift));
     }
 }
 
-/// The same for samples of any width; false where a residual would not fit.
+/// The same for wider samples; false where a residual would not fit.
 pub fn residual(samples: &[i32], predictor: &Predictor, folded: &mut [u32]) -> bool {
     let order = predictor.order;
     folded[..order].fill(0);

@@ -47,7 +47,8 @@ pub fn plan(folded: &[u32], skipped: usize) -> Plan {
             *partition = measure(numbers);
         }
     }
-    let mut best = Plan { order: finest, partitions, choices: [Choice::default(); MOST], bits: f32::INFINITY };
+    let mut best =
+        Plan { order: finest, partitions, choices: [Choice::default(); MOST], bits: f32::INFINITY };
     for order in (0..=finest).rev() {
         if order < finest {
             for index in 0..1 << order {
@@ -130,7 +131,10 @@ impl Plan {
                 bits.put(none, width);
                 bits.put(u64::from(choice.parameter), 5);
                 for &number in numbers {
-                    bits.put_signed((number >> 1) as i32 ^ -((number & 1) as i32), u32::from(choice.parameter));
+                    bits.put_signed(
+                        (number >> 1) as i32 ^ -((number & 1) as i32),
+                        u32::from(choice.parameter),
+                    );
                 }
             } else {
                 bits.put(u64::from(choice.parameter), width);

@@ -60,13 +60,16 @@ fn predicted(samples: &[i32], width: u32, wasted: u32, scratch: &mut Scratch, bi
         let fits = if width <= 16 {
             scratch.short.clear();
             scratch.short.extend(samples.iter().map(|&sample| sample as i16));
-            lpc::residual16(&scratch.short, predictor, folded);
+            lpc::residual_narrow(&scratch.short, predictor, folded);
+            true
+        } else if width == 17 {
+            lpc::residual_narrow(samples, predictor, folded);
             true
         } else {
             lpc::residual(samples, predictor, folded)
         };
         if !fits {
-            way = Way::Fixed(best_fixed(samples, width));
+            way = Way::Fixed(best_fixed(samples));
         }
     }
     if let Way::Fixed(order) = way {
@@ -116,7 +119,7 @@ fn header(kind: u64, wasted: u32, bits: &mut Bits) {
 fn choose(samples: &[i32], width: u32, scratch: &mut Scratch) -> Way {
     let length = samples.len();
     if length < SHORTEST {
-        return Way::Fixed(best_fixed(samples, width));
+        return Way::Fixed(best_fixed(samples));
     }
     let window = &mut scratch.windows[usize::from(length != BLOCK)];
     if window.len() != length {
@@ -124,7 +127,7 @@ fn choose(samples: &[i32], width: u32, scratch: &mut Scratch) -> Way {
     }
     let correlation = lpc::correlate(samples, window, &mut scratch.windowed);
     if correlation[0] < 1.0 {
-        return Way::Fixed(best_fixed(samples, width));
+        return Way::Fixed(best_fixed(samples));
     }
     let ladder = lpc::ladder(&correlation);
     let mut best = (f32::INFINITY, 0);
@@ -154,10 +157,13 @@ fn choose(samples: &[i32], width: u32, scratch: &mut Scratch) -> Way {
     }
     match way {
         Some(order) => Way::Fixed(order),
-        None => match best.1.checked_sub(1).and_then(|index| lpc::quantise(&ladder.coefficients[index][..best.1])) {
-            Some(predictor) => Way::Linear(predictor),
-            None => Way::Fixed(best_fixed(samples, width)),
-        },
+        None => {
+            match best.1.checked_sub(1).and_then(|index| lpc::quantise(&ladder.coefficients[index][..best.1]))
+            {
+                Some(predictor) => Way::Linear(predictor),
+                None => Way::Fixed(best_fixed(samples)),
+            }
+        }
     }
 }
 
@@ -177,11 +183,22 @@ fn log2(value: f32) -> f32 {
 }
 
 /// The fixed order whose residual is the smallest.
-fn best_fixed(samples: &[i32], width: u32) -> usize {
-    let _ = width;
+fn best_fixed(samples: &[i32]) -> usize {
     if samples.len() <= 8 {
         return 0;
     }
     let sums = fixed::sums(samples);
     (0..fixed::ORDERS).min_by_key(|&order| sums[order]).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_logarithm_has_three_digits() {
+        for value in [1e-30f32, 0.1, 0.5, 0.999, 1.0, 1.2, 1.5, 1.9, 2.0, 3.7, 1e6, 8e20] {
+            assert!((log2(value) - value.log2()).abs() < 2e-3, "{value}: {}", log2(value));
+        }
+    }
 }

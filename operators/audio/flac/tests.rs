@@ -18,8 +18,9 @@ fn decode(bytes: &[u8], bits: u32) -> (u32, Vec<Vec<i32>>) {
         .unwrap();
     let parameters = format.tracks()[0].codec_params.clone().unwrap();
     let parameters = parameters.audio().unwrap();
-    let mut decoder =
-        symphonia::default::get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).unwrap();
+    let mut decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .unwrap();
     let mut planes = vec![Vec::new(); parameters.channels.as_ref().unwrap().count()];
     let (mut rate, mut block) = (0, Vec::<Vec<f32>>::new());
     while let Some(packet) = format.next_packet().unwrap() {
@@ -133,7 +134,10 @@ fn what_the_format_does_not_hold_is_refused() {
     assert_eq!(encoder.encode(&[&[0i32; 4][..]], 0, 16), Err(Error::Rate(0)));
     assert_eq!(encoder.encode(&[&[0i32; 4][..]], MAX_RATE + 1, 16), Err(Error::Rate(MAX_RATE + 1)));
     assert_eq!(encoder.encode(&[&[0i32; 4][..]], 8000, 32), Err(Error::Bits(32)));
-    assert_eq!(encoder.encode(&[&[0i32; 4][..], &[0; 3]], 8000, 16), Err(Error::Lengths { first: 4, other: 3 }));
+    assert_eq!(
+        encoder.encode(&[&[0i32; 4][..], &[0; 3]], 8000, 16),
+        Err(Error::Lengths { first: 4, other: 3 })
+    );
     assert_eq!(encoder.encode(&[&[0, 128, 0][..]], 8000, 8), Err(Error::Range { bits: 8 }));
     assert_eq!(encoder.encode(&[&[i32::MIN][..]], 8000, 24), Err(Error::Range { bits: 24 }));
     assert!(encoder.encode(&[&[127, -128][..]], 8000, 8).is_ok());
@@ -161,7 +165,11 @@ fn other(program: &str, arguments: &[&str], bytes: &[u8]) -> Option<Vec<u8>> {
     std::fs::write(&path, bytes).unwrap();
     let mut command = Command::new(program);
     for argument in arguments {
-        if *argument == "FILE" { command.arg(&path) } else { command.arg(argument) };
+        if *argument == "FILE" {
+            command.arg(&path)
+        } else {
+            command.arg(argument)
+        };
     }
     let output = command.output().ok()?;
     // All that may be said is that there is no MD5.
@@ -174,7 +182,10 @@ fn other(program: &str, arguments: &[&str], bytes: &[u8]) -> Option<Vec<u8>> {
 #[test]
 fn other_decoders_give_the_same() {
     let programs: [(&str, &[&str]); 2] = [
-        ("ffmpeg", &["-v", "error", "-xerror", "-err_detect", "crccheck+explode", "-i", "FILE", "-f", "s16le", "-"]),
+        (
+            "ffmpeg",
+            &["-v", "error", "-xerror", "-err_detect", "crccheck+explode", "-i", "FILE", "-f", "s16le", "-"],
+        ),
         ("flac", &["-s", "-d", "-c", "--force-raw-format", "--endian=little", "--sign=signed", "FILE"]),
     ];
     for (program, arguments) in programs {

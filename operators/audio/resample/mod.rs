@@ -1,6 +1,7 @@
 //! Changes the sample rate.
 
 mod engine;
+mod halve;
 mod kernel;
 mod overlap;
 mod plan;
@@ -72,9 +73,7 @@ impl Operator for Resample {
 
     fn body(&self) -> Body {
         let (rate, quality) = (self.rate, self.quality);
-        Body::Map(Box::new(move |_| {
-            Box::new(Work { rate, quality, engines: HashMap::new(), current: None })
-        }))
+        Body::Map(Box::new(move |_| Box::new(Work { rate, quality, engines: HashMap::new(), current: None })))
     }
 }
 

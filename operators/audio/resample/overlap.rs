@@ -39,21 +39,28 @@ pub struct State<T> {
 }
 
 impl<T: Real> Overlap<T> {
-    /// With a filter whose time is in input samples. `lead` results come before the signal's begin.
-    pub fn new(blocks: Blocks, kernel: &Kernel, lead: usize) -> Self {
+    /// With a filter whose time is in input samples; `correction` is multiplied with its response,
+    /// at fractions of the input's Nyquist frequency. Of input and output, so many samples as `lead`
+    /// says come before the signal's begin.
+    pub fn new(
+        blocks: Blocks,
+        kernel: &Kernel,
+        correction: impl Fn(f64) -> f64,
+        lead: (usize, usize),
+    ) -> Self {
         let mut planner = FftPlanner::new();
         let forward = planner.plan_fft_forward(blocks.input);
         let inverse = planner.plan_fft_inverse(blocks.output);
         let scratch = forward.get_inplace_scratch_len().max(inverse.get_inplace_scratch_len());
         let zeros = |length| vec![Complex::new(T::zero(), T::zero()); length];
-        let units = (blocks.first + lead).div_ceil(blocks.ratio.1);
+        let units = (blocks.first + lead.1).div_ceil(blocks.ratio.1).max(lead.0.div_ceil(blocks.ratio.0));
         Self {
-            response: response(&blocks, kernel),
+            response: response(&blocks, kernel, correction),
             spectrum: zeros(blocks.input),
             result: zeros(blocks.output),
             scratch: zeros(scratch),
-            before: units * blocks.ratio.0,
-            skip: units * blocks.ratio.1 - blocks.first - lead,
+            before: units * blocks.ratio.0 - lead.0,
+            skip: units * blocks.ratio.1 - blocks.first - lead.1,
             blocks,
             forward,
             inverse,
@@ -76,8 +83,10 @@ impl<T: Real> Stage<T> for Overlap<T> {
         state.skip = self.skip;
     }
 
-    fn missing(&self, state: &State<T>) -> usize {
-        self.full() - state.input.len()
+    fn missing(&self, state: &State<T>, results: usize) -> usize {
+        let (advance, kept) = self.blocks.advance;
+        let before = results.saturating_sub(1) / (2 * kept) * 2 * advance;
+        before + self.full() - state.input.len()
     }
 
     fn ready(&self, state: &State<T>, samples: usize) -> usize {
@@ -94,10 +103,10 @@ impl<T: Real> Stage<T> for Overlap<T> {
         write: impl Fn(T) -> R,
     ) {
         while !samples.is_empty() {
-            let (now, later) = samples.split_at(samples.len().min(self.missing(state)));
+            let (now, later) = samples.split_at(samples.len().min(self.full() - state.input.len()));
             state.input.extend(now.iter().map(|sample| read(*sample)));
             samples = later;
-            if self.missing(state) == 0 {
+            if state.input.len() == self.full() {
                 self.transform(&state.input);
                 let kept = &self.result[self.blocks.first..][..self.blocks.advance.1];
                 let skip = state.skip.min(kept.len());
@@ -142,15 +151,15 @@ impl<T: Real> Overlap<T> {
 
 /// The filter's response at the bins that input and output share, with the factor that the FFTs
 /// leave to be divided by.
-fn response<T: Real>(blocks: &Blocks, kernel: &Kernel) -> Vec<T> {
+fn response<T: Real>(blocks: &Blocks, kernel: &Kernel, correction: impl Fn(f64) -> f64) -> Vec<T> {
     // At the higher of the two rates, for the filter has frequencies up to its Nyquist frequency.
     let length = blocks.input.max(blocks.output);
     let step = blocks.input as f64 / length as f64;
-    let mut taps: Vec<Complex<f64>> = (0..length)
-        .map(|n| Complex::new(kernel.at(n.min(length - n) as f64 * step) * step, 0.0))
-        .collect();
+    let mut taps: Vec<Complex<f64>> =
+        (0..length).map(|n| Complex::new(kernel.at(n.min(length - n) as f64 * step) * step, 0.0)).collect();
     FftPlanner::new().plan_fft_forward(length).process(&mut taps);
     let bins = blocks.input.min(blocks.output).div_ceil(2);
     let scale = 1.0 / (taps[0].re * blocks.input as f64);
-    taps[..bins].iter().map(|bin| T::of(bin.re * scale)).collect()
+    let place = |bin: usize| 2.0 * bin as f64 / blocks.input as f64;
+    (0..bins).map(|bin| T::of(taps[bin].re * scale * correction(place(bin)))).collect()
 }

@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn usual_ratios_have_blocks_of_moderate_length() {
-        for (from, to) in [(441, 160), (3, 1), (1, 2), (147, 160), (160, 147), (441, 320), (441, 640), (12, 1)] {
+        for (from, to) in
+            [(441, 160), (3, 1), (1, 2), (147, 160), (160, 147), (441, 320), (441, 640), (12, 1)]
+        {
             let half_width = 78.0 * (from as f64 / to as f64).max(1.0);
             let blocks = blocks(from, to, half_width).unwrap();
             assert!(blocks.input.max(blocks.output) <= 20_000, "{blocks:?}");
@@ -112,7 +114,9 @@ mod tests {
 
     #[test]
     fn intermediate_rates_leave_room() {
-        for (from, to) in [(44_099, 16_000), (44_100, 44_099), (16_001, 44_100), (384_000, 1_001), (44_100, 15_999)] {
+        for (from, to) in
+            [(44_099, 16_000), (44_100, 44_099), (16_001, 44_100), (384_000, 1_001), (44_100, 15_999)]
+        {
             let (p, q) = intermediate(from, to);
             assert!(from * p >= 2 * from.min(to) * q, "{from} {to}: {p}/{q}");
             assert!(from * p <= 3 * from.min(to) * q, "{from} {to}: {p}/{q}");

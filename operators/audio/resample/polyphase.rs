@@ -114,8 +114,9 @@ impl<T: Real> Stage<T> for Polyphase<T> {
         (state.index, state.part) = (0, 0);
     }
 
-    fn missing(&self, state: &State<T>) -> usize {
-        (state.index + 2 * self.taps).saturating_sub(state.input.len())
+    fn missing(&self, state: &State<T>, results: usize) -> usize {
+        let last = (results as u64 * self.from).div_ceil(self.to) as usize;
+        (state.index + last + self.taps).saturating_sub(state.input.len())
     }
 
     fn ready(&self, state: &State<T>, samples: usize) -> usize {
@@ -135,7 +136,8 @@ impl<T: Real> Stage<T> for Polyphase<T> {
         let (whole, fraction) = ((self.from / self.to) as usize, self.from % self.to);
         let full = results.len() + MOST;
         while results.len() < full
-            && let Some(about) = state.input.get(state.index..state.index + self.taps) {
+            && let Some(about) = state.input.get(state.index..state.index + self.taps)
+        {
             let value = if self.slopes.is_empty() {
                 let first = state.part as usize * self.taps;
                 dot(about, &self.rows[first..first + self.taps])

@@ -96,7 +96,8 @@ fn wav<const WIDTH: usize, S: Copy>(
     let extra: u32 = if format == 1 { 0 } else { 2 + 12 };
     let size = frames * channels * WIDTH;
     let data = u32::try_from(size).ok().filter(|data| data.checked_add(36 + extra).is_some());
-    let data = data.ok_or_else(|| format!("a clip of {size} bytes is too long for a WAV file, which has 4 GiB"))?;
+    let data =
+        data.ok_or_else(|| format!("a clip of {size} bytes is too long for a WAV file, which has 4 GiB"))?;
     let width = WIDTH as u16;
     let mut bytes = Vec::with_capacity(58 + size);
     bytes.extend(b"RIFF");
@@ -197,7 +198,8 @@ mod tests {
     fn beyond_full_scale_is_saturated_and_counted() {
         let plane: Vec<f32> = (0..64).map(|i| [0.5, 1.5, -1.0, -1.2][i % 4]).collect();
         for codec in [Codec::Flac, Codec::I16] {
-            let (bytes, saturated) = encode(&mut Encoder::new(codec), std::slice::from_ref(&plane), 16_000, 64);
+            let (bytes, saturated) =
+                encode(&mut Encoder::new(codec), std::slice::from_ref(&plane), 16_000, 64);
             assert_eq!(saturated, 32);
             let (_, planes) = decode(bytes);
             assert_eq!(planes[0][..4], [0.5, 32767.0 / 32768.0, -1.0, -1.0]);

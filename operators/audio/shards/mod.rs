@@ -1,7 +1,6 @@
 //! Keeps clips in Parquet shards.
 
 mod encode;
-mod locate;
 mod quantise;
 mod reader;
 
@@ -19,15 +18,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use encode::Encoder;
-pub use locate::{ClipPlace, locate};
 pub use reader::{Shard, StoredClip};
 
 /// Keeps clips in Parquet shards: what stands above is computed once.
 ///
 /// A row is a clip: `item`, `start` (its first frame, at `rate`), `rate`, `channels`, `frames` and
 /// `audio {bytes, path}`, the layout of Hugging Face's `Audio` feature: a complete audio file,
-/// uncompressed and contiguous in the Parquet file, so that one clip can be fetched by its offset. Samples beyond full scale are saturated by
-/// the 16-bit codecs and counted (`saturated_samples`).
+/// uncompressed and contiguous in the Parquet file, so that one clip can be fetched by its offset.
+/// Samples beyond full scale are saturated by the 16-bit codecs and counted (`saturated_samples`).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shards {
@@ -181,8 +179,9 @@ impl SinkRows for Rows {
 
 /// A column of one value, without a copy.
 fn one(bytes: Vec<u8>) -> Result<BinaryArray, Stop> {
-    let length = i32::try_from(bytes.len())
-        .map_err(|_| failed(format!("a clip of {} bytes is too long for a row, which has 2 GiB", bytes.len())))?;
+    let length = i32::try_from(bytes.len()).map_err(|_| {
+        failed(format!("a clip of {} bytes is too long for a row, which has 2 GiB", bytes.len()))
+    })?;
     let offsets = OffsetBuffer::new(vec![0, length].into());
     BinaryArray::try_new(offsets, Buffer::from_vec(bytes), None).map_err(failed)
 }

@@ -5,11 +5,11 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::{Array, AsArray, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use etude_pipeline::Error;
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Context, Item, Output, Read, Step, Stop};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
@@ -19,6 +19,8 @@ use crate::decode::{Failure, Stream};
 
 /// Clips read at a time.
 const BATCH: usize = 8;
+/// The columns that make a clip.
+const NEEDED: [&str; 6] = ["item", "start", "rate", "channels", "frames", "audio.bytes"];
 
 /// An open shard. Each row is a page of its own, so any run of rows is read without the others.
 pub struct Shard {
@@ -69,7 +71,10 @@ impl Shard {
                 RowSelector::select(whole(count)?),
             ]);
             let file = self.file.try_clone().map_err(io)?;
+            // Neither the clip's name nor what a table says of the item is needed here.
+            let mask = ProjectionMask::columns(self.metadata.parquet_schema(), NEEDED);
             Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_projection(mask)
                 .with_row_selection(selection)
                 .with_batch_size(BATCH)
                 .build()?)
@@ -89,32 +94,36 @@ impl Shard {
 }
 
 struct Columns<'a> {
-    batch: &'a RecordBatch,
-    audio: &'a arrow::array::BinaryArray,
+    item: &'a StringArray,
+    start: &'a Int64Array,
+    rate: &'a Int32Array,
+    channels: &'a Int32Array,
+    frames: &'a Int64Array,
+    bytes: &'a BinaryArray,
 }
 
 impl<'a> Columns<'a> {
     fn of(batch: &'a RecordBatch) -> Option<Self> {
-        if batch.schema().fields().len() != 6 {
-            return None;
-        }
-        let audio = batch.column(5).as_struct_opt()?.column(0).as_binary_opt::<i32>()?;
-        batch.column(0).as_string_opt::<i32>()?;
-        (1..5).all(|column| batch.column(column).null_count() == 0).then_some(Self { batch, audio })
+        let audio = batch.column_by_name("audio")?.as_struct_opt()?;
+        let columns = Self {
+            item: batch.column_by_name("item")?.as_string_opt()?,
+            start: batch.column_by_name("start")?.as_primitive_opt()?,
+            rate: batch.column_by_name("rate")?.as_primitive_opt()?,
+            channels: batch.column_by_name("channels")?.as_primitive_opt()?,
+            frames: batch.column_by_name("frames")?.as_primitive_opt()?,
+            bytes: audio.column_by_name("bytes")?.as_binary_opt()?,
+        };
+        batch.columns().iter().all(|column| column.null_count() == 0).then_some(columns)
     }
 
     fn clip(&self, row: usize) -> StoredClip<'a> {
-        let long =
-            |column: usize| self.batch.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
-        let int =
-            |column: usize| self.batch.column(column).as_primitive::<Int32Type>().value(row).unsigned_abs();
         StoredClip {
-            item: self.batch.column(0).as_string::<i32>().value(row),
-            start: long(1),
-            rate: int(2),
-            channels: u16::try_from(int(3)).unwrap_or(u16::MAX),
-            frames: long(4),
-            bytes: self.audio.value(row),
+            item: self.item.value(row),
+            start: self.start.value(row).unsigned_abs(),
+            rate: self.rate.value(row).unsigned_abs(),
+            channels: u16::try_from(self.channels.value(row)).unwrap_or(u16::MAX),
+            frames: self.frames.value(row).unsigned_abs(),
+            bytes: self.bytes.value(row),
         }
     }
 }

@@ -13,8 +13,6 @@ use etude_pipeline::operator::{Item, Link, Output, Step, Table};
 use etude_pipeline::place::Place;
 use etude_pipeline::run::{Chain, Trail};
 use proptest::prelude::*;
-use rubato::audioadapter_buffers::direct::SequentialSlice;
-use rubato::{Fft, FixedSync, Resampler};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -93,27 +91,6 @@ fn noise(frames: usize, seed: u64) -> Vec<f32> {
     (0..frames).map(|_| random.range(-0.9, 0.9) as f32).collect()
 }
 
-/// rubato on the whole signal at once, with the same FFT.
-fn resample_whole(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
-    if from == to {
-        return samples.to_vec();
-    }
-    let gcd = |mut a: u32, mut b: u32| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    let divisor = gcd(from, to);
-    let chunk =
-        4096usize.div_ceil((from.min(to) / divisor) as usize).next_multiple_of(2) * (from / divisor) as usize;
-    let mut fft = Fft::<f32>::new(from as usize, to as usize, chunk, 1, FixedSync::Both).unwrap();
-    let input = SequentialSlice::new(samples, 1, samples.len()).unwrap();
-    let mut output = fft.process_all(&input, samples.len(), None).unwrap().take_data();
-    output.resize((samples.len() as u64 * u64::from(to)).div_ceil(u64::from(from)) as usize, 0.0);
-    output
-}
-
 fn cut_whole(samples: &[f32], length: usize, hop: usize, tail: &str) -> Vec<(u64, Vec<f32>)> {
     let (mut clips, mut start, mut covered) = (Vec::new(), 0, 0);
     while start + length <= samples.len() {
@@ -159,11 +136,11 @@ proptest! {
             ("segment", json!({"seconds": seconds(length), "hop": seconds(hop), "tail": tail})),
         ], block);
 
-        let share = 1.0 / channels as f32;
-        let mono: Vec<f32> = (0..frames)
-            .map(|frame| planes.iter().map(|plane| plane[frame]).sum::<f32>() * share)
-            .collect();
-        let whole = cut_whole(&resample_whole(&mono, rates.0, rates.1), length, hop, tail);
+        let once = stream(&path, &[
+            ("decode", json!({"channels": "mono"})),
+            ("resample", json!({"rate": rates.1})),
+        ], 1 << 20);
+        let whole = cut_whole(&once.done[0].1, length, hop, tail);
         prop_assert_eq!(streamed.done.len(), whole.len());
         for ((start, clip), (whole_start, whole_clip)) in streamed.done.iter().zip(&whole) {
             prop_assert_eq!((start, clip.len()), (whole_start, whole_clip.len()));

@@ -26,6 +26,9 @@ pub struct Resolved {
     pub snapshot: Option<Snapshot>,
 }
 
+/// The items that a table names, and what else it says of them.
+type Chosen = (Vec<Item>, Option<Arc<ItemColumns>>);
+
 /// What is known while going through the units.
 #[derive(Default)]
 pub struct Known {
@@ -80,12 +83,7 @@ impl Engine {
     }
 
     /// The items that a table names, found by the scans above it, and what else the table says of them.
-    fn chosen(
-        &self,
-        pipeline: &Pipeline,
-        table: usize,
-        known: &mut Known,
-    ) -> Result<Option<(Vec<Item>, Option<Arc<ItemColumns>>)>, Error> {
+    fn chosen(&self, pipeline: &Pipeline, table: usize, known: &mut Known) -> Result<Option<Chosen>, Error> {
         let mut found: HashMap<Arc<str>, Item> = HashMap::new();
         for scan in pipeline.scans(table) {
             for item in self.scan(pipeline, scan, known)? {

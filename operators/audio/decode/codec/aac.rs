@@ -98,7 +98,7 @@ pub(super) fn plain(config: &[u8]) -> Option<Box<[u8]>> {
     packed = packed << 4 | u64::from(channels);
     count += 4;
     let bytes = (packed << (64 - count)).to_be_bytes();
-    Some(bytes[..(count + 3 + 7) / 8].into())
+    Some(bytes[..usize::div_ceil(count + 3, 8)].into())
 }
 
 /// Whether a packet ends with a payload of spectral band replication, which need not be announced: the
@@ -189,8 +189,9 @@ mod tests {
             (0..bits.len() / 8).map(|at| u8::from_str_radix(&bits[8 * at..8 * at + 8], 2).unwrap()).collect();
         assert!(extended(&packet));
         let plain = bits.replace("1101000011", "0000000011");
-        let packet: Vec<u8> =
-            (0..plain.len() / 8).map(|at| u8::from_str_radix(&plain[8 * at..8 * at + 8], 2).unwrap()).collect();
+        let packet: Vec<u8> = (0..plain.len() / 8)
+            .map(|at| u8::from_str_radix(&plain[8 * at..8 * at + 8], 2).unwrap())
+            .collect();
         assert!(!extended(&packet));
         assert!(!extended(&[]) && !extended(&[0]) && !extended(&[7]));
     }

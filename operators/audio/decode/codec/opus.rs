@@ -2,7 +2,8 @@
 //! one behind the other.
 
 use symphonia::core::audio::{
-    AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef, layouts,
+    AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
+    layouts,
 };
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
@@ -63,7 +64,8 @@ impl Mapping {
         let (streams, coupled) = (usize::from(*head.get(11)?), usize::from(*head.get(12)?));
         let table = head.get(13..13 + channels)?;
         let last = streams + coupled;
-        let valid = coupled <= streams && streams > 0 && table.iter().all(|at| *at == 255 || usize::from(*at) < last);
+        let valid =
+            coupled <= streams && streams > 0 && table.iter().all(|at| *at == 255 || usize::from(*at) < last);
         if !valid || !(1..=8).contains(&channels) {
             return None;
         }
@@ -191,15 +193,15 @@ fn undelimited(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         }
         _ => {
             let count = *bytes.get(1)?;
-            let (frames, padded, variable) = (usize::from(count & 0x3f), count & 0x40 != 0, count & 0x80 != 0);
+            let (frames, padded, variable) =
+                (usize::from(count & 0x3f), count & 0x40 != 0, count & 0x80 != 0);
             let (mut at, mut padding) = (2, 0);
-            while padded {
+            let mut more = padded;
+            while more {
                 let byte = usize::from(*bytes.get(at)?);
                 at += 1;
                 padding += byte.min(254);
-                if byte < 255 {
-                    break;
-                }
+                more = byte == 255;
             }
             if variable {
                 let mut sum = 0;
@@ -266,7 +268,10 @@ mod tests {
         // Two frames of 1 and 2 bytes.
         assert_eq!(undelimited(&[0x02, 1, 2, 1, 2, 3, 9]), Some((vec![0x02, 1, 1, 2, 3], 6)));
         // Two frames of 1 and 2 bytes, and a byte of padding.
-        assert_eq!(undelimited(&[0x03, 0xc2, 1, 1, 2, 1, 2, 3, 0, 9]), Some((vec![0x03, 0xc2, 1, 1, 1, 2, 3, 0], 9)));
+        assert_eq!(
+            undelimited(&[0x03, 0xc2, 1, 1, 2, 1, 2, 3, 0, 9]),
+            Some((vec![0x03, 0xc2, 1, 1, 1, 2, 3, 0], 9))
+        );
         // Three frames of 1 byte each.
         assert_eq!(undelimited(&[0x03, 0x03, 1, 1, 2, 3, 9]), Some((vec![0x03, 0x03, 1, 2, 3], 6)));
         assert_eq!(undelimited(&[0x00, 200, 1]), None);

@@ -6,7 +6,8 @@
 //! found by halving.
 
 use symphonia::core::audio::{
-    AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef, layouts,
+    AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
+    layouts,
 };
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
@@ -59,7 +60,10 @@ pub(super) struct Surround {
 }
 
 impl Surround {
-    pub(super) fn new(parameters: &AudioCodecParameters, channels: usize) -> std::result::Result<Self, Failure> {
+    pub(super) fn new(
+        parameters: &AudioCodecParameters,
+        channels: usize,
+    ) -> std::result::Result<Self, Failure> {
         let Some((kinds, order)) = layout(channels) else {
             return Err(not_here(&format!("AAC of {channels} channels")));
         };
@@ -167,21 +171,27 @@ fn element(bytes: &[u8], from: usize, to: usize) -> Vec<u8> {
     let count = to - from;
     // Seven times this many and the bits make whole bytes.
     let before = count % 8;
-    let mut packet = vec![0u8; (7 * before + count) / 8];
-    let mut at = 0;
-    let mut push = |bit: bool| {
-        packet[at / 8] |= u8::from(bit) << (7 - at % 8);
-        at += 1;
+    let length = (7 * before + count) / 8;
+    // Each byte is taken from its last bit backwards; what lies before the element are empty ones.
+    let byte = |index: usize| {
+        let end = to - 8 * (length - 1 - index);
+        let first = end as isize - 8;
+        if first >= from as isize {
+            let (at, shift) = (first as usize / 8, first as usize % 8);
+            let next = bytes.get(at + 1).copied().unwrap_or(0);
+            return (u16::from_be_bytes([bytes[at], next]) >> (8 - shift)) as u8;
+        }
+        (0..8).fold(0, |value, bit| {
+            let place = first + bit;
+            let one = match usize::try_from(place) {
+                Ok(place) if place >= from => bytes[place / 8] >> (7 - place % 8) & 1 == 1,
+                // Two ones and five zeros, over and over.
+                _ => (8 * index + bit as usize) % 7 < 2,
+            };
+            value << 1 | u8::from(one)
+        })
     };
-    for _ in 0..before {
-        (0..7).for_each(|bit| push(bit < 2));
-    }
-    let mut next = from;
-    while next < to {
-        push(bytes[next / 8] >> (7 - next % 8) & 1 == 1);
-        next += 1;
-    }
-    packet
+    (0..length).map(byte).collect()
 }
 
 /// Where the element ends that begins at a bit; of the last one, where the packet ends.

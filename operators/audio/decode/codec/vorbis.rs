@@ -157,11 +157,12 @@ impl Vorbis {
         headers: &[u8],
     ) -> std::result::Result<Self, Failure> {
         let damaged = |what: String| bad("codec", format!("the headers of Vorbis are damaged: {what}"));
-        let (first, setup) = headers.split_at_checked(FIRST).ok_or_else(|| damaged("they are too short".into()))?;
+        let (first, setup) =
+            headers.split_at_checked(FIRST).ok_or_else(|| damaged("they are too short".into()))?;
         let first = read_header_ident(first).map_err(|error| damaged(error.to_string()))?;
         let blocks = (first.blocksize_0, first.blocksize_1);
-        let setup =
-            read_header_setup(setup, first.audio_channels, blocks).map_err(|error| damaged(error.to_string()))?;
+        let setup = read_header_setup(setup, first.audio_channels, blocks)
+            .map_err(|error| damaged(error.to_string()))?;
         let channels = Channels::Discrete(u16::from(first.audio_channels));
         let buffer = AudioBuffer::new(AudioSpec::new(first.audio_sample_rate, channels.clone()), FRAMES);
         let mut parameters = parameters.clone();

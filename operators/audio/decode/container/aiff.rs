@@ -142,8 +142,8 @@ pub(super) fn au(source: &mut dyn MediaSource, begin: u64) -> Result<Found, Fail
         other => return Err(not_here(&format!("the encoding {other} of AU"))),
     };
     let from = begin + u64::from(offset);
-    let channels = u16::try_from(channels)
-        .map_err(|_| bad("format", format!("the header says {channels} channels")))?;
+    let channels =
+        u16::try_from(channels).map_err(|_| bad("format", format!("the header says {channels} channels")))?;
     Ok(Found::Pcm(Pcm {
         container: "au",
         sample,

@@ -103,7 +103,8 @@ fn decide(description: &Description, chunks: Chunks) -> Result<Found, Failure> {
     let sample = match &description.format {
         b"lpcm" => {
             let width = description.bytes_per_packet / description.channels.max(1);
-            let sample = if float { Sample::float(description.bits) } else { Sample::integer(8 * width, true) };
+            let sample =
+                if float { Sample::float(description.bits) } else { Sample::integer(8 * width, true) };
             Some(sample.ok_or_else(|| {
                 bad("format", format!("the header says {} bits a sample", description.bits))
             })?)

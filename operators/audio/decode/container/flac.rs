@@ -1,7 +1,5 @@
 //! The last frame of a FLAC file with something behind it.
 
-use std::io::SeekFrom;
-
 use symphonia::core::io::MediaSource;
 
 use super::{at_most, bytes_at};
@@ -30,7 +28,8 @@ pub(in crate::decode) struct Plain {
 /// that tells rate and channels.
 pub(in crate::decode) fn plain(source: &mut dyn MediaSource, begin: u64) -> Result<Option<Plain>, Failure> {
     let head = at_most(source, begin, 42)?;
-    let (Some([0 | 0x80, 0, 0, 34]), Some(blocks)) = (bytes_at::<4>(&head, 4), bytes_at::<4>(&head, 8)) else {
+    let (Some([0 | 0x80, 0, 0, 34]), Some(blocks)) = (bytes_at::<4>(&head, 4), bytes_at::<4>(&head, 8))
+    else {
         return Ok(None);
     };
     let from = begin + HEAD;
@@ -45,16 +44,12 @@ pub(in crate::decode) fn plain(source: &mut dyn MediaSource, begin: u64) -> Resu
 
 /// Whether bytes begin with the head of a frame: a sync word, and at the end a checksum.
 fn is_frame(bytes: &[u8]) -> bool {
-    let [0xff, 0xf8 | 0xf9, sizes, kinds, number, rest @ ..] = bytes else { return false };
+    let [0xff, 0xf8 | 0xf9, sizes, kinds, ..] = bytes else { return false };
     if sizes >> 4 == 0 || sizes & 15 == 15 || kinds & 1 == 1 {
         return false;
     }
-    // The number of the frame is coded as UTF-8 codes characters; sizes that are not usual follow it.
-    let more = match number.leading_ones() {
-        0 => 0,
-        ones @ 2..=7 => ones as usize - 1,
-        _ => return false,
-    };
+    // Sizes that are not usual follow the number.
+    let Some((_, number)) = number(bytes) else { return false };
     let block = match sizes >> 4 {
         6 => 1,
         7 => 2,
@@ -65,12 +60,34 @@ fn is_frame(bytes: &[u8]) -> bool {
         13 | 14 => 2,
         _ => 0,
     };
-    let length = 5 + more + block + rate;
-    let Some((head, [checksum, ..])) = bytes.split_at_checked(length) else { return false };
+    let Some((head, [checksum, ..])) = bytes.split_at_checked(4 + number + block + rate) else {
+        return false;
+    };
     let expected = head.iter().fold(0u8, |value, byte| {
         (0..8).fold(value ^ byte, |value, _| if value & 0x80 == 0 { value << 1 } else { value << 1 ^ 7 })
     });
-    rest.len() > 2 && *checksum == expected
+    *checksum == expected
+}
+
+/// The number in the head of a frame, coded as UTF-8 codes characters, and its length in bytes.
+fn number(frame: &[u8]) -> Option<(u64, usize)> {
+    let first = *frame.get(4)?;
+    let length = match first.leading_ones() {
+        0 => return Some((u64::from(first), 1)),
+        ones @ 2..=7 => ones as usize,
+        _ => return None,
+    };
+    let low = u64::from(first) & (0x7f >> length);
+    let more = frame.get(5..4 + length)?;
+    Some((more.iter().fold(low, |value, byte| value << 6 | u64::from(byte & 0x3f)), length))
+}
+
+/// The place of a frame: it tells its number or, where they differ in length, its first sample. `block` is
+/// the length of all but the last.
+pub(in crate::decode) fn place(frame: &[u8], block: u64) -> Option<u64> {
+    let (number, _) = number(frame)?;
+    let by_sample = frame.get(1)? & 1 == 1;
+    if by_sample { Some(number) } else { number.checked_mul(block) }
 }
 
 /// symphonia finds the end of a frame by the begin of the next, or by the end of the file. Where tags or
@@ -81,23 +98,24 @@ pub(in crate::decode) struct Tail {
 }
 
 impl Tail {
-    /// The bytes behind the frames that were found, `used` bytes of them.
-    pub(in crate::decode) fn read(source: &mut dyn MediaSource, used: u64) -> Option<Self> {
-        let begin = super::behind_tags(source).ok()?;
-        let mut at = begin + 4;
-        // Blocks of metadata: whether it is the last, and its length in 24 bits.
-        for _ in 0..1000 {
-            let head = at_most(source, at, 4).ok()?;
-            let head = u32::from_be_bytes(bytes_at(&head, 0)?);
-            at += 4 + u64::from(head & 0xff_ffff);
-            if head >> 31 == 1 {
-                break;
-            }
-        }
-        source.seek(SeekFrom::Start(at)).ok()?;
-        let bytes = at_most(source, at.checked_add(used)?, FRAME).ok()?;
-        let synchronised = matches!(bytes.first_chunk(), Some([0xff, 0xf8 | 0xf9]));
-        synchronised.then_some(Self { bytes })
+    /// The bytes from the frame on that stands at a place in the music, of blocks of a length. `used` are
+    /// the bytes of all frames before it, where they are known.
+    pub(in crate::decode) fn read(
+        source: &mut dyn MediaSource,
+        used: Option<u64>,
+        at: u64,
+        block: u64,
+    ) -> Option<Self> {
+        let from = match used {
+            Some(used) => music(source)?.checked_add(used)?,
+            // It is not far from the end.
+            None => source.byte_len()?.saturating_sub(FRAME as u64 / 2),
+        };
+        let mut bytes = at_most(source, from, FRAME).ok()?;
+        let ours = |bytes: &[u8]| is_frame(bytes) && place(bytes, block) == Some(at);
+        let begin = (0..bytes.len()).find(|begin| ours(&bytes[*begin..]))?;
+        bytes.drain(..begin);
+        Some(Self { bytes })
     }
 
     /// The places where a frame may end: where what comes before has the checksum that follows.
@@ -109,6 +127,21 @@ impl Tail {
             matches.then(|| &self.bytes[..end + 2])
         })
     }
+}
+
+/// Where the first frame is, behind the blocks of metadata.
+fn music(source: &mut dyn MediaSource) -> Option<u64> {
+    let mut at = super::behind_tags(source).ok()? + 4;
+    for _ in 0..1000 {
+        // Whether it is the last, and its length in 24 bits.
+        let head = at_most(source, at, 4).ok()?;
+        let head = u32::from_be_bytes(bytes_at(&head, 0)?);
+        at += 4 + u64::from(head & 0xff_ffff);
+        if head >> 31 == 1 {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// The cyclic redundancy check of FLAC's frames: x^16 + x^15 + x^2 + 1.
@@ -139,6 +172,8 @@ mod tests {
         assert!(is_frame(&[0xff, 0xf8, 0xc9, 0x18, 0x00, 0xc2, 0, 0]));
         assert!(!is_frame(&[0xff, 0xf8, 0xc9, 0x18, 0x00, 0xc3, 0, 0]));
         assert!(!is_frame(&[0xff, 0xf8]));
+        assert_eq!(place(&[0xff, 0xf8, 0xc9, 0x18, 0x05], 4096), Some(5 * 4096));
+        assert_eq!(place(&[0xff, 0xf9, 0xc9, 0x18, 0xc4, 0x80], 4096), Some(256));
     }
 
     #[test]

@@ -124,7 +124,8 @@ pub(super) fn kind(head: &[u8]) -> Kind {
         && high & 0xe0 == 0xe0
     {
         let length = usize::from(high & 0x1f) << 8 | usize::from(*low);
-        if head.get(3 + length) == Some(&0x56) && head.get(4 + length).is_some_and(|byte| byte & 0xe0 == 0xe0) {
+        if head.get(3 + length) == Some(&0x56) && head.get(4 + length).is_some_and(|byte| byte & 0xe0 == 0xe0)
+        {
             return Kind::NotHere("AAC in LATM");
         }
     }

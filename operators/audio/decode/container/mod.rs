@@ -17,7 +17,7 @@ use symphonia::core::io::MediaSource;
 use super::failure::{Failure, not_here, reading};
 use super::pcm::Pcm;
 
-pub(super) use flac::{Tail, plain as plain_flac};
+pub(super) use flac::{Tail, place as flac_place, plain as plain_flac};
 pub(super) use mkv::skip as skip_matroska;
 
 /// What the headers of a file say.
@@ -97,7 +97,9 @@ pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
         magic::Kind::Ogg => ogg::find(source, begin),
         magic::Kind::Flac => Ok(Found::Other("flac")),
         magic::Kind::NotHere(codec) => Err(not_here(codec)),
-        magic::Kind::NotAudio(what) => Err(super::failure::bad("format", format!("this is {what}, not audio"))),
+        magic::Kind::NotAudio(what) => {
+            Err(super::failure::bad("format", format!("this is {what}, not audio")))
+        }
         magic::Kind::Unknown => Ok(Found::Other("")),
     }
 }

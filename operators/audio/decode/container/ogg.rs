@@ -33,12 +33,7 @@ pub(super) fn find(source: &mut dyn MediaSource, begin: u64) -> Result<Found, Fa
             track.trim = Trim { start: Span::frames(u64::from(skip)), ..Trim::default() };
             return Ok(Found::Track(track));
         }
-        if packet.starts_with(b"\x01vorbis") {
-            track.bit_rate = bytes_at(&packet, 20).map(i32::from_le_bytes).and_then(|rate| rate.try_into().ok());
-            track.bit_rate = track.bit_rate.filter(|rate| *rate > 0);
-            return Ok(Found::Track(track));
-        }
-        if packet.starts_with(b"\x7fFLAC") {
+        if packet.starts_with(b"\x01vorbis") || packet.starts_with(b"\x7fFLAC") {
             return Ok(Found::Track(track));
         }
         let name = match &packet[..] {

@@ -144,9 +144,8 @@ fn samples(
         }
         tag => return Err(not_here(name(tag))),
     };
-    let sample = sample.ok_or_else(|| {
-        bad("format", format!("the header says {} bits a sample", format.bits))
-    })?;
+    let sample =
+        sample.ok_or_else(|| bad("format", format!("the header says {} bits a sample", format.bits)))?;
     // Some write 24 bits in four bytes.
     let stride = match format.block / format.channels.max(1) {
         4 if sample == Sample::I24 => 4,

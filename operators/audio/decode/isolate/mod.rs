@@ -1,15 +1,15 @@
 //! Decodes in a helper process, so that a decoder that aborts, hangs or allocates without end costs one
 //! recording and not the run.
 //!
-//! Each thread has a helper of its own, the program `etude` with the hidden command `decode-helper`. It
-//! serves one recording after another and is replaced when it dies. What it says is handed on as it
-//! comes, so neither side holds a recording.
+//! A helper is the program `etude` with the hidden command `decode-helper`. It serves one recording after
+//! another and is replaced when it dies; there are as many as recordings that are read at a time. What it
+//! says is handed on as it comes, so neither side holds a recording.
 
 mod helper;
 mod serve;
 mod wire;
 
-use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use etude_pipeline::flow::{Block, Header};
@@ -25,17 +25,24 @@ pub use serve::serve;
 /// How often the run looks whether it has been cancelled while the helper says nothing.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-thread_local! {
-    /// The thread's helper, while it is between two recordings. It is ended with the thread.
-    static HELPER: Cell<Option<Helper>> = const { Cell::new(None) };
+/// Helpers between two recordings. Any thread may take one: those that read ahead live for one recording.
+/// They end with this process, which closes their input.
+static IDLE: Mutex<Vec<Helper>> = Mutex::new(Vec::new());
+
+fn idle() -> Option<Helper> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-/// Reads one item to its end in the thread's helper.
+fn keep(helper: Helper) {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(helper);
+}
+
+/// Reads one item to its end in a helper.
 pub(super) fn read(decode: &Decode, item: &Item, context: &Context, output: &mut dyn Output) -> Step {
     let request = Request::of(decode, item, context);
     let spent = decode.limits.begin();
     let mut exchange = Exchange { item, context, spent, output, begun: None, frames: 0 };
-    if let Some(helper) = HELPER.take() {
+    if let Some(helper) = idle() {
         match exchange.with(helper, &request) {
             // It may have died of an earlier recording, or of nothing: a fresh one will tell.
             Err(End::Lost(_)) if exchange.begun.is_none() => {}
@@ -86,7 +93,7 @@ impl Exchange<'_> {
                 Next::Frame(frame) => {
                     helper.ready |= frame.kind == Kind::Ready;
                     if let Some(answer) = self.take(frame)? {
-                        HELPER.set(Some(helper));
+                        keep(helper);
                         return Ok(answer.step()?);
                     }
                 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(unix)]
+use std::time::Duration;
 
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Declare, Output, Step, Stop};
@@ -13,6 +15,10 @@ use crate::decode::{Decode, read_here};
 /// Bytes of address space that a helper may have: a decoder needs a few MiB beside the program itself.
 #[cfg(unix)]
 const MEMORY: u64 = 1 << 30;
+
+/// How often a helper looks whether the program that started it is there.
+#[cfg(unix)]
+const WATCH: Duration = Duration::from_secs(1);
 
 /// Serves requests from standard input on standard output until the input ends.
 pub fn serve() -> io::Result<()> {
@@ -41,14 +47,21 @@ pub fn serve() -> io::Result<()> {
     Ok(())
 }
 
-/// Bounds the memory, and sees to it that the helper does not outlive the thread that started it.
+/// Bounds the memory, and sees to it that the helper does not outlive the program that started it: one
+/// that hangs would not notice the end of its input.
 #[cfg(unix)]
 fn bound() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let most = getrlimit(Resource::As).maximum.map_or(MEMORY, |maximum| maximum.min(MEMORY));
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let parent = rustix::process::getppid();
+    let watch = move || {
+        while rustix::process::getppid() == parent {
+            std::thread::sleep(WATCH);
+        }
+        std::process::exit(0);
+    };
+    std::thread::Builder::new().name("etude-watch".into()).spawn(watch)?;
     Ok(())
 }
 

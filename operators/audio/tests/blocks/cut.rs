@@ -71,7 +71,7 @@ proptest! {
             segment["minimum"] = json!(length / 2);
         }
         let chain = [
-            ("decode", json!({"channels": "keep"})),
+            ("decode", json!({"channels": "mono"})),
             ("filter", json!({"duration": {"max": 3.5}, "clipping": {"max": 0.02}})),
             ("segment", segment),
             ("filter", json!({"rms_db": {"min": -25}, "loudness": {"max": -8}})),

@@ -109,11 +109,12 @@ fn damaged_files_cost_themselves_only() {
     let folder = tempfile::tempdir().unwrap();
     seeds::make(folder.path());
     let seeds = worker::files(folder.path()).len() as u64;
-
     let whole = run(folder.path(), 0);
     assert_eq!(whole.wrong, Vec::<String>::new());
     assert_eq!(whole.told, BTreeMap::from([("decoded".to_owned(), seeds)]), "what is not damaged is decoded");
 
+    seeds::music(folder.path());
+    let seeds = worker::files(folder.path()).len() as u64;
     let rounds = CASES.div_ceil(seeds * mutate::KINDS.len() as u64).max(4);
     let damaged = run(folder.path(), rounds);
     assert_eq!(damaged.wrong, Vec::<String>::new());

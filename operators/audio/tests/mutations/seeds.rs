@@ -19,7 +19,7 @@ const CHANNELS: usize = 2;
 const FRAMES: usize = 18_000;
 
 /// Of each recording of the music, that many bytes.
-const PIECE: usize = 150_000;
+const PIECE: usize = 60_000;
 
 /// What ffmpeg makes: the name, and how.
 const MADE: &[(&str, &[&str])] = &[
@@ -80,11 +80,10 @@ pub fn make(folder: &Path) {
     } else {
         println!("left out: ffmpeg is not installed, so only WAV, FLAC and the music are damaged");
     }
-    music(folder);
 }
 
-/// The begin of a few recordings of the music that `make music` has fetched.
-fn music(folder: &Path) {
+/// The begin of a few recordings of the music that `make music` has fetched: cut, so damaged already.
+pub fn music(folder: &Path) {
     let music = std::env::var_os("ETUDE_MUSIC").map(PathBuf::from);
     let music = music.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../music"));
     for name in ["asc/frontiers.mp3", "fretsonfire/Feelings/guitar.ogg", "asterisk/reno_project-system.wav"] {

@@ -1,25 +1,27 @@
 //! A track that symphonia demuxes: packets in, frames out, and whether any are missing.
 
+mod probe;
+mod seek;
+mod tail;
+
 use std::collections::VecDeque;
 
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_AAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+    CODEC_ID_AAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
 };
 use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder};
 use symphonia::core::errors::Error;
-use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known::{FORMAT_ID_MKV, FORMAT_ID_OGG, FORMAT_ID_WAVE};
-use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
-use symphonia::core::meta::MetadataOptions;
+use symphonia::core::formats::{FormatReader, Track};
+use symphonia::core::io::MediaSource;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::{Duration, TimeBase, Timestamp};
+use symphonia::core::units::{Duration, TimeBase};
 
-use super::codec::{self, HE_AAC, MAX_CHANNELS, aac};
-use super::container::{self, Tail};
-use super::failure::{Failure, bad, failure, not_here, reading};
-use super::source::Patched;
-use super::stream::RATES;
+use super::codec::{HE_AAC, MAX_CHANNELS, aac};
+use super::container;
+use super::failure::{Failure, bad, failure, not_here};
+use super::open::RATES;
+use probe::{decoder, probe};
 
 /// The longest block of Vorbis: its packets' places are that exact.
 const VORBIS_BLOCK: i64 = 8192;
@@ -74,7 +76,7 @@ pub(super) struct Decoded {
 impl Coded {
     /// Opens what a source holds.
     pub(super) fn open(source: Box<dyn MediaSource>, found: container::Track) -> Result<Self, Failure> {
-        let format = probe(source)?;
+        let format = probe(source, found.container)?;
         let (id, decoder) = decoder(format.as_ref(), found.id)?;
         let mut coded = Self {
             format: Some(format),
@@ -228,6 +230,12 @@ impl Coded {
     /// After a failure of class `decode` the next call goes on behind it.
     pub(super) fn decode(&mut self, planes: &mut Vec<Vec<f32>>) -> Result<Option<Decoded>, Failure> {
         loop {
+            // What follows the last frame of a FLAC file is none of it.
+            if self.track.container == "flac"
+                && self.promised.is_some_and(|promised| self.decoded >= promised)
+            {
+                return Ok(None);
+            }
             let packet = match self.next() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => match self.end()? {
@@ -318,7 +326,11 @@ impl Coded {
         if let Some(tolerance) = self.tolerance {
             let gap = place - origin - i64::try_from(self.decoded).unwrap_or(i64::MAX);
             if gap < -tolerance {
-                return Err(self.count(bad("decode", "frames are out of order")));
+                // Another file may follow the last frame.
+                return match self.rescue() {
+                    Some(packet) => self.decode_packet(packet, planes),
+                    None => Err(self.count(bad("decode", "frames are out of order"))),
+                };
             }
             if gap > tolerance {
                 lost = gap.unsigned_abs();
@@ -351,7 +363,9 @@ impl Coded {
         let slack = self.tolerance.map_or(0, i64::unsigned_abs);
         let short = self.promised.is_some_and(|promised| self.decoded + slack < promised);
         let unknown = self.codec() == CODEC_ID_FLAC && self.promised.is_none();
-        if (short || unknown) && let Some(packet) = self.rescue() {
+        if (short || unknown)
+            && let Some(packet) = self.rescue()
+        {
             return Ok(Some(packet));
         }
         match self.promised.filter(|_| short) {
@@ -361,166 +375,6 @@ impl Coded {
             )),
             None => Ok(None),
         }
-    }
-
-    /// The last frame of a FLAC file with something behind it.
-    fn rescue(&mut self) -> Option<Packet> {
-        let native = self.codec() == CODEC_ID_FLAC && self.track.container == "flac";
-        if !native || self.packets.front().is_some() {
-            return None;
-        }
-        let mut source = self.format.take()?.into_inner();
-        let tail = Tail::read(&mut source, self.bytes?)?;
-        let place = self.origin.unwrap_or(0) + i64::try_from(self.decoded).ok()?;
-        let left = self.promised.map(|promised| promised.saturating_sub(self.decoded));
-        for frame in tail.frames().take(1000) {
-            let packet = Packet::new(self.id, Timestamp::new(place), Duration::ZERO, frame);
-            let frames = self.decoder.decode(&packet).map_or(0, |decoded| decoded.frames() as u64);
-            if frames > 0 && left.is_none_or(|left| left == frames) {
-                return Some(packet);
-            }
-        }
-        None
-    }
-
-    /// Goes to a place before `frame`, which counts from the first frame that the decoder gives, and far
-    /// enough before it that the decoder has settled there. Gives that place.
-    pub(super) fn seek(&mut self, frame: u64) -> Result<u64, Failure> {
-        let no = |why: &str| bad("seek", why.to_owned());
-        let mkv = self.is(FORMAT_ID_MKV);
-        let grid = self.grid();
-        if mkv && grid.is_none() {
-            return Err(no("the places of its packets are not exact"));
-        }
-        let origin = self.origin.unwrap_or(0);
-        let settled = settling(self.codec());
-        let mut target = frame.saturating_sub(settled);
-        if self.is(FORMAT_ID_OGG) {
-            // Within the last page, what is padding at its end cannot be told.
-            let page = 10 * u64::from(self.rate);
-            target = target.min(self.promised.unwrap_or(u64::MAX).saturating_sub(page + settled));
-        }
-        if target == 0 {
-            return Err(no("it is near the begin"));
-        }
-        if mkv {
-            self.seek_matroska(target)?;
-        } else {
-            self.seek_by_symphonia(origin, target)?;
-        }
-        self.packets.clear();
-        self.decoder.reset();
-        self.bytes = None;
-        // The first packet tells where it went; of Vorbis the second, since nothing is given for the first.
-        let silent = usize::from(self.codec() == CODEC_ID_VORBIS);
-        let mut packets = Vec::new();
-        for _ in 0..=silent {
-            let packet = self.next().map_err(|error| failure("demux", error))?;
-            packets.push(packet.ok_or_else(|| no("nothing follows"))?);
-        }
-        let Some(packet) = packets.last() else { return Err(no("nothing follows")) };
-        let mut place = self.place(packet) - origin;
-        if let Some(grid) = grid {
-            let exact = grid.of(packet);
-            place = exact.unwrap_or_else(|| (place + grid.frames / 2).div_euclid(grid.frames) * grid.frames);
-        }
-        packets.into_iter().rev().for_each(|packet| self.packets.push_front(packet));
-        let place = u64::try_from(place).map_err(|_| no("it is before the begin"))?;
-        if place > frame {
-            return Err(no("it went too far"));
-        }
-        self.decoded = place;
-        Ok(place)
-    }
-
-    fn seek_by_symphonia(&mut self, origin: i64, target: u64) -> Result<(), Failure> {
-        let no = |why: &str| bad("seek", why.to_owned());
-        let place = i128::from(origin) + i128::from(target);
-        let ticks = match self.time_base() {
-            Some(base) => {
-                place * i128::from(base.denom.get()) / (i128::from(base.numer.get()) * i128::from(self.rate))
-            }
-            None => place,
-        };
-        let ts = Timestamp::new(i64::try_from(ticks).map_err(|_| no("it is too far away"))?);
-        let (track_id, Some(format)) = (self.id, &mut self.format) else { return Err(no("the file has ended")) };
-        let sought = format.seek(SeekMode::Accurate, SeekTo::Timestamp { ts, track_id });
-        sought.map(|_| ()).map_err(|error| no(&error.to_string()))
-    }
-
-    fn seek_matroska(&mut self, target: u64) -> Result<(), Failure> {
-        let format = self.format.take().ok_or_else(|| bad("seek", "the file has ended"))?;
-        let mut source = format.into_inner();
-        // A packet's time is rounded to milliseconds.
-        let nanoseconds = u128::from(target) * 1_000_000_000 / u128::from(self.rate);
-        let nanoseconds = u64::try_from(nanoseconds).unwrap_or(u64::MAX).saturating_sub(1_000_000);
-        let (place, bytes) = container::skip_matroska(&mut source, nanoseconds)?;
-        let source = Patched::new(Box::new(source), place, bytes).map_err(|error| reading(&error))?;
-        self.format = Some(probe(Box::new(source))?);
-        Ok(())
-    }
-
-    /// In Matroska, whose places are in milliseconds: what they are multiples of.
-    fn grid(&self) -> Option<Grid> {
-        if !self.is(FORMAT_ID_MKV) {
-            return None;
-        }
-        let frames = match self.codec() {
-            CODEC_ID_AAC => 1024,
-            CODEC_ID_OPUS => 120,
-            CODEC_ID_MP3 if self.rate < 32_000 => 576,
-            CODEC_ID_MP3 | CODEC_ID_MP2 => 1152,
-            CODEC_ID_MP1 => 384,
-            CODEC_ID_FLAC => {
-                let info = self.decoder.codec_params().extra_data.as_deref()?;
-                let block = |at: usize| Some(i64::from(u16::from_be_bytes([*info.get(at)?, *info.get(at + 1)?])));
-                let (shortest, longest) = (block(0)?, block(2)?);
-                return Some(Grid { frames: longest.max(1), flac: true, fixed: shortest == longest });
-            }
-            _ => return None,
-        };
-        Some(Grid { frames, flac: false, fixed: true })
-    }
-}
-
-/// What the places of packets are multiples of.
-#[derive(Clone, Copy)]
-struct Grid {
-    frames: i64,
-    flac: bool,
-    fixed: bool,
-}
-
-impl Grid {
-    /// The place of a packet that tells it itself: FLAC's frames do, by number or by sample.
-    fn of(&self, packet: &Packet) -> Option<i64> {
-        let head = packet.data.get(4..).filter(|_| self.flac)?;
-        // As UTF-8 codes characters, with up to seven bytes.
-        let first = *head.first()?;
-        let length = first.leading_ones() as usize;
-        let more = head.get(1..length.max(1))?;
-        let low = if length == 0 { u32::from(first) } else { u32::from(first) & (0x7f >> length) };
-        let number = more.iter().fold(i64::from(low), |value, byte| value << 6 | i64::from(byte & 0x3f));
-        let by_sample = packet.data.get(1)? & 1 == 1;
-        match (by_sample, self.fixed) {
-            (true, _) => Some(number),
-            (false, true) => number.checked_mul(self.frames),
-            (false, false) => None,
-        }
-    }
-}
-
-/// Frames that a decoder needs before what it gives is what it gives when decoding from the begin.
-fn settling(codec: AudioCodecId) -> u64 {
-    match codec {
-        // 80 ms, as its specification recommends, leave a difference that can be heard.
-        CODEC_ID_OPUS => 48_000,
-        // The bit reservoir reaches back ten frames at low rates, and the filters two.
-        CODEC_ID_MP3 => 14 * 1152,
-        CODEC_ID_MP1 | CODEC_ID_MP2 => 4 * 1152,
-        CODEC_ID_AAC => 4 * 1024,
-        CODEC_ID_VORBIS => 3 * VORBIS_BLOCK.unsigned_abs(),
-        _ => 0,
     }
 }
 
@@ -533,34 +387,4 @@ pub(super) fn check(rate: u32, channels: usize) -> Result<(), Failure> {
         return Err(bad("format", format!("the header says {channels} channels")));
     }
     Ok(())
-}
-
-/// The reader of what a source holds.
-fn probe(source: Box<dyn MediaSource>) -> Result<Box<dyn FormatReader>, Failure> {
-    let stream = MediaSourceStream::new(source, Default::default());
-    symphonia::default::get_probe()
-        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|error| match failure("format", error) {
-            Failure::Bad { class: "unsupported", message } if !message.contains("no suitable format") => {
-                bad("format", message)
-            }
-            Failure::Bad { class: "unsupported" | "truncated", .. } => {
-                bad("format", "no known audio format is recognised in the content")
-            }
-            other => other,
-        })
-}
-
-fn decoder(format: &dyn FormatReader, id: Option<u32>) -> Result<(u32, Box<dyn AudioDecoder>), Failure> {
-    let track = id
-        .and_then(|id| format.tracks().iter().find(|track| track.id == id))
-        .or_else(|| format.default_track(TrackType::Audio))
-        .or_else(|| format.first_track(TrackType::Audio))
-        .ok_or_else(|| bad("format", "the file has no audio track"))?;
-    let parameters = track
-        .codec_params
-        .as_ref()
-        .and_then(|parameters| parameters.audio())
-        .ok_or_else(|| bad("format", "the audio track does not name its codec"))?;
-    Ok((track.id, codec::decoder(parameters)?))
 }

@@ -1,12 +1,19 @@
 //! Matroska and WebM: which track is decoded, its codec's name, and what its delay and its last block
 //! leave out.
 
+mod codec;
+mod ebml;
+mod skip;
+
 use symphonia::core::io::MediaSource;
 
-use super::window::Window;
+use super::window::{self, Window};
 use super::{Found, Span, Track, Trim, bytes_at};
-use crate::decode::codec::aac;
-use crate::decode::failure::{Failure, bad, not_here};
+use crate::decode::failure::{Failure, bad};
+use codec::Audio;
+use ebml::{Element, block, content, element, float, number, signed};
+
+pub(in crate::decode) use skip::skip;
 
 /// The most elements that are looked at.
 const ELEMENTS: usize = 200_000;
@@ -23,26 +30,6 @@ const CUES: u32 = 0x1c53_bb6b;
 
 /// Nanoseconds.
 const SECOND: u64 = 1_000_000_000;
-
-/// An element: its number, and the place of its content; none where its end is not known.
-#[derive(Debug, Clone, Copy)]
-struct Element {
-    id: u32,
-    from: u64,
-    to: Option<u64>,
-}
-
-/// A track.
-#[derive(Debug, Default, Clone)]
-struct Audio {
-    number: u64,
-    kind: u64,
-    codec: String,
-    private: Vec<u8>,
-    delay: u64,
-    bits: u64,
-    encoded: bool,
-}
 
 #[derive(Default)]
 struct File {
@@ -75,41 +62,6 @@ pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
         }
     }
     Err(refused.unwrap_or_else(|| bad("format", "the file has no audio track")))
-}
-
-/// A place, and bytes that stand there instead of what is in the file: they make everything between the
-/// first cluster and the one that holds a time an empty element. symphonia itself would go to a cluster by
-/// the index and take the index's time for the cluster's, which it need not be.
-pub(in crate::decode) fn skip(
-    source: &mut dyn MediaSource,
-    nanoseconds: u64,
-) -> Result<(u64, Vec<u8>), Failure> {
-    let mut window = Window::new(source);
-    let (begin, to) = segment(&mut window)?;
-    let mut file = File { scale: 1_000_000, ..File::default() };
-    file.head(&mut window, begin, to)?;
-    file.read_index(&mut window, begin, to)?;
-    let first = file.first.ok_or_else(|| bad("format", "the Matroska file has no cluster"))?;
-    let ticks = nanoseconds / file.scale;
-    let known = file.index.iter().filter(|(time, _)| *time <= ticks).map(|(_, place)| *place).max();
-    let (mut at, mut found) = (known.unwrap_or(first), known.unwrap_or(first));
-    while at < to && file.elements < ELEMENTS {
-        let Some(cluster) = element(&mut window, at)? else { break };
-        file.elements += 1;
-        if cluster.id == CLUSTER {
-            if file.time(&mut window, cluster)? > ticks {
-                break;
-            }
-            found = at;
-        }
-        let Some(end) = cluster.to else { break };
-        at = end;
-    }
-    // An empty element: its number, a length of seven bytes after the one that says so.
-    let Some(length) = found.checked_sub(first + 9) else { return Ok((first, Vec::new())) };
-    let mut head = vec![0xec, 0x01];
-    head.extend_from_slice(&length.to_be_bytes()[1..]);
-    Ok((first, head))
 }
 
 /// Where the content of the segment begins and ends.
@@ -213,14 +165,16 @@ impl File {
                 match part.id {
                     0xb3 => time = Some(number(window, part)?),
                     0xb7 => {
-                        for child in self.children(window, part)?.into_iter().filter(|child| child.id == 0xf1) {
+                        for child in self.children(window, part)?.into_iter().filter(|child| child.id == 0xf1)
+                        {
                             places.extend(segment.checked_add(number(window, child)?));
                         }
                     }
                     _ => {}
                 }
             }
-            self.index.extend(time.into_iter().flat_map(|time| places.iter().map(move |place| (time, *place))));
+            self.index
+                .extend(time.into_iter().flat_map(|time| places.iter().map(move |place| (time, *place))));
         }
         Ok(())
     }
@@ -354,122 +308,5 @@ impl File {
             seconds: (seconds > 0.0 && seconds.is_finite()).then_some(seconds),
             bit_rate: None,
         }
-    }
-}
-
-impl Audio {
-    /// Whether the track can be decoded.
-    fn check(&self) -> Result<(), Failure> {
-        if self.encoded {
-            return Err(not_here("a compressed or encrypted Matroska track"));
-        }
-        let codec = self.codec.as_str();
-        match codec {
-            "A_MPEG/L1" | "A_MPEG/L2" | "A_MPEG/L3" | "A_FLAC" | "A_VORBIS" | "A_ALAC" => Ok(()),
-            "A_OPUS" => match self.private.get(18) {
-                Some(family @ 2..) => Err(not_here(&format!("Opus with the channel mapping {family}"))),
-                _ => Ok(()),
-            },
-            "A_PCM/INT/LIT" | "A_PCM/INT/BIG" if [16, 24, 32].contains(&self.bits) => Ok(()),
-            "A_PCM/FLOAT/IEEE" if [32, 64].contains(&self.bits) => Ok(()),
-            _ if codec.starts_with("A_PCM") => {
-                Err(not_here(&format!("PCM of {} bits in Matroska", self.bits)))
-            }
-            _ if codec.starts_with("A_AAC") && codec.ends_with("SBR") => Err(not_here("HE-AAC")),
-            _ if codec.starts_with("A_AAC") => {
-                if self.private.is_empty() { Ok(()) } else { aac::check(&self.private) }
-            }
-            // A header of WAV.
-            "A_MS/ACM" => match bytes_at(&self.private, 0).map(u16::from_le_bytes) {
-                Some(1 | 3) | None => Err(not_here("PCM of Windows in Matroska")),
-                Some(tag) => Err(not_here(super::riff::name(tag))),
-            },
-            other => Err(not_here(&name(other))),
-        }
-    }
-}
-
-/// The name of a codec that is not decoded.
-fn name(codec: &str) -> String {
-    let names = [
-        ("A_AC3", "AC-3"),
-        ("A_EAC3", "E-AC-3"),
-        ("A_DTS", "DTS"),
-        ("A_TRUEHD", "TrueHD"),
-        ("A_MLP", "MLP"),
-        ("A_MPC", "Musepack"),
-        ("A_WAVPACK", "WavPack"),
-        ("A_TTA", "True Audio"),
-        ("A_ATRAC", "ATRAC"),
-        ("A_REAL", "RealAudio"),
-        ("A_QUICKTIME", "QuickTime audio in Matroska"),
-    ];
-    let known = names.iter().find(|(prefix, _)| codec.starts_with(prefix));
-    known.map_or_else(|| format!("the codec `{}` of Matroska", codec.escape_default()), |(_, name)| (*name).into())
-}
-
-/// The element at a place; none where there is none.
-fn element(window: &mut Window<'_>, at: u64) -> Result<Option<Element>, Failure> {
-    let head = window.at_most(at, 12)?;
-    let Some(first) = head.first().copied().filter(|first| *first >= 0x10) else { return Ok(None) };
-    let id_length = first.leading_zeros() as usize + 1;
-    let Some(bytes) = head.get(..id_length) else { return Ok(None) };
-    let id = bytes.iter().fold(0, |id, byte| id << 8 | u32::from(*byte));
-    let Some((size, used)) = head.get(id_length..).and_then(variable) else { return Ok(None) };
-    let from = at + (id_length + used) as u64;
-    Ok(Some(Element { id, from, to: size.and_then(|size| from.checked_add(size)) }))
-}
-
-/// A number whose first bits tell its length; none when it is not known.
-fn variable(bytes: &[u8]) -> Option<(Option<u64>, usize)> {
-    let first = *bytes.first()?;
-    let length = first.leading_zeros() as usize + 1;
-    let rest = bytes.get(1..length).filter(|_| length <= 8)?;
-    let value = rest.iter().fold(u64::from(first) & (0xff >> length), |value, byte| value << 8 | u64::from(*byte));
-    Some(((value != (1 << (7 * length)) - 1).then_some(value), length))
-}
-
-/// The track of a block.
-fn block(window: &mut Window<'_>, element: Element) -> Result<u64, Failure> {
-    let head = window.at_most(element.from, 8)?;
-    Ok(variable(head).and_then(|(number, _)| number).unwrap_or(0))
-}
-
-fn content(window: &mut Window<'_>, element: Element, most: u64) -> Result<Vec<u8>, Failure> {
-    let length = element.to.map_or(0, |to| to - element.from).min(most);
-    Ok(window.at_most(element.from, usize::try_from(length).unwrap_or(0))?.to_vec())
-}
-
-fn number(window: &mut Window<'_>, element: Element) -> Result<u64, Failure> {
-    Ok(content(window, element, 8)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
-}
-
-fn signed(window: &mut Window<'_>, element: Element) -> Result<i64, Failure> {
-    let bytes = content(window, element, 8)?;
-    let first = bytes.first().map_or(0, |first| i64::from(*first as i8));
-    Ok(bytes.iter().skip(1).fold(first, |value, byte| value << 8 | i64::from(*byte)))
-}
-
-fn float(window: &mut Window<'_>, element: Element) -> Result<f64, Failure> {
-    let bytes = content(window, element, 8)?;
-    Ok(match bytes.len() {
-        4 => bytes_at(&bytes, 0).map_or(0.0, |bytes| f64::from(f32::from_be_bytes(bytes))),
-        8 => bytes_at(&bytes, 0).map_or(0.0, f64::from_be_bytes),
-        _ => 0.0,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::variable;
-
-    #[test]
-    fn numbers_tell_their_length() {
-        assert_eq!(variable(&[0x81]), Some((Some(1), 1)));
-        assert_eq!(variable(&[0x40, 0x7f]), Some((Some(0x7f), 2)));
-        assert_eq!(variable(&[0x01, 0, 0, 0, 0, 0, 1, 0]), Some((Some(256), 8)));
-        assert_eq!(variable(&[0xff]), Some((None, 1)));
-        assert_eq!(variable(&[0x40]), None);
-        assert_eq!(variable(&[0x00]), None);
     }
 }

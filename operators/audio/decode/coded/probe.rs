@@ -1,0 +1,42 @@
+//! The reader and the decoder of what a source holds.
+
+use symphonia::core::codecs::audio::AudioDecoder;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::meta::MetadataOptions;
+
+use crate::decode::codec;
+use crate::decode::failure::{Failure, bad, failure};
+
+/// The reader of what a source holds. Of a container that is known what is wrong with it is told.
+pub(super) fn probe(source: Box<dyn MediaSource>, container: &str) -> Result<Box<dyn FormatReader>, Failure> {
+    let stream = MediaSourceStream::new(source, Default::default());
+    symphonia::default::get_probe()
+        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(|error| match failure("format", error) {
+            Failure::Bad { class: "unsupported" | "truncated", .. } if container.is_empty() => {
+                bad("format", "no known audio format is recognised in the content")
+            }
+            Failure::Bad { class: "unsupported", message } => bad("format", message),
+            other => other,
+        })
+}
+
+/// The track to be decoded, and its decoder.
+pub(super) fn decoder(
+    format: &dyn FormatReader,
+    id: Option<u32>,
+) -> Result<(u32, Box<dyn AudioDecoder>), Failure> {
+    let track = id
+        .and_then(|id| format.tracks().iter().find(|track| track.id == id))
+        .or_else(|| format.default_track(TrackType::Audio))
+        .or_else(|| format.first_track(TrackType::Audio))
+        .ok_or_else(|| bad("format", "the file has no audio track"))?;
+    let parameters = track
+        .codec_params
+        .as_ref()
+        .and_then(|parameters| parameters.audio())
+        .ok_or_else(|| bad("format", "the audio track does not name its codec"))?;
+    Ok((track.id, codec::decoder(parameters)?))
+}

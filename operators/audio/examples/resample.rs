@@ -1,0 +1,41 @@
+//! Changes the rate of raw samples: `resample FROM TO QUALITY INPUT OUTPUT [TIMES]`.
+//!
+//! Input and output are mono, 32-bit floats, little-endian. The work is done `TIMES` times over, so
+//! that it can be told from reading and writing. `benches/resample/sweep.py` measures with it.
+
+use std::error::Error;
+
+use etude_audio::resample::{Engine, Quality};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [from, to, quality, input, output, times @ ..] = arguments.as_slice() else {
+        return Err("usage: resample FROM TO QUALITY INPUT OUTPUT [TIMES]".into());
+    };
+    let quality: Quality = serde_json::from_value(quality.as_str().into())?;
+    let times: usize = times.first().map_or(Ok(1), |times| times.parse())?;
+    let bytes = std::fs::read(input)?;
+    let samples: Vec<f32> = bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+    let mut engine = Engine::new(from.parse()?, to.parse()?, quality, 1);
+    let mut results = Vec::new();
+    for _ in 0..times {
+        results.clear();
+        engine.reset();
+        for block in samples.chunks(16_384) {
+            let mut rest = block;
+            loop {
+                let piece = engine.process(rest.len(), |_| rest);
+                if piece.is_empty() {
+                    break;
+                }
+                results.extend(piece);
+                rest = &[];
+            }
+        }
+        while let Some(piece) = engine.finish() {
+            results.extend(piece);
+        }
+    }
+    std::fs::write(output, results.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<u8>>())?;
+    Ok(())
+}
