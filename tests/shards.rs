@@ -3,7 +3,12 @@
 
 mod common;
 
+use std::fs::File;
 use std::process::Command;
+
+use arrow::array::AsArray;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use common::{SHARDS, digests, etude, finished, music, some_music, stdout, write_tone, write_wav};
 
@@ -93,6 +98,45 @@ fn readers_that_others_wrote_read_shards_as_they_are() {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/read_shards.py");
         let output = Command::new("python3").arg(script).arg(codec).args(paths.lines()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The arithmetic of `docs/shards.md`.
+#[test]
+fn a_clip_is_a_range_of_bytes_of_its_shard() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    std::fs::write(folder.path().join("p.yaml"), SHARDS.replace("seconds: 10", "seconds: 3")).unwrap();
+    finished(etude(folder.path()).args(["run", "p.yaml"]));
+    let paths = stdout(&etude(folder.path()).args(["path", "p.yaml", "shards"]).output().unwrap());
+    for path in paths.lines() {
+        let file = std::fs::read(path).unwrap();
+        let metadata = ParquetMetaDataReader::new()
+            .with_page_index_policy(PageIndexPolicy::Required)
+            .parse_and_finish(&File::open(path).unwrap())
+            .unwrap();
+        let columns = metadata.file_metadata().schema_descr().columns().to_vec();
+        let column = columns.iter().position(|column| column.path().string() == "audio.bytes").unwrap();
+        let mut ranges = Vec::new();
+        for group in metadata.offset_index().unwrap() {
+            let index = &group[column];
+            for (row, page) in index.page_locations().iter().enumerate() {
+                assert_eq!(page.first_row_index, row as i64);
+                let length = index.unencoded_byte_array_data_bytes().unwrap()[row];
+                let offset = page.offset + i64::from(page.compressed_page_size) - length;
+                ranges.push(offset as usize..(offset + length) as usize);
+            }
+        }
+        let clips = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build();
+        let mut row = 0;
+        for batch in clips.unwrap() {
+            let batch = batch.unwrap();
+            for clip in batch["audio"].as_struct()["bytes"].as_binary::<i32>() {
+                assert_eq!(file[ranges[row].clone()], *clip.unwrap());
+                row += 1;
+            }
+        }
+        assert!(row > 100 && row == ranges.len(), "{row} rows, {} ranges", ranges.len());
     }
 }
 

@@ -59,7 +59,7 @@ fn filtered<T: Real>(from: u64, to: u64, quality: Quality, channels: usize) -> B
 /// Half of the samples go before the FFT, where so many are not needed.
 fn halved(from: u64, to: u64, channels: usize) -> Option<Box<dyn Way>> {
     let quality = Quality::Fast;
-    let halve = Halve::new(to as f64 / from as f64, quality.design().attenuation)?;
+    let halve = Halve::new(to as f64 / from as f64)?;
     let (half_from, half_to) = reduced(from, 2 * to);
     let kernel = quality.kernel(half_from, half_to);
     let reach = kernel.half_width() + halve.reach() as f64;
