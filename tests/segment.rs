@@ -61,6 +61,29 @@ fn windows_filter_and_normalise() {
 }
 
 #[test]
+fn a_recording_that_loses_all_its_clips_is_filtered_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    square(&folder.path().join("music/loud.wav"), &[(8000, 16_000)]);
+    square(&folder.path().join("music/soft.wav"), &[(80, 16_000)]);
+    let yaml = r#"
+stages:
+  files:  {op: scan, path: music}
+  audio:  {op: decode}
+  clips:  {op: segment, seconds: 1}
+  loud:   {op: filter, rms_db: {min: -20}}
+  shards: {op: shards}
+"#;
+    std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+    let stages = finished(etude(folder.path()).args(["run", "p.yaml"]));
+    assert_eq!((&stages["loud"]["items_in"], &stages["loud"]["filtered"]), (&2.into(), &1.into()));
+    assert_eq!((&stages["shards"]["items"], &stages["shards"]["rows"]), (&1.into(), &2.into()));
+    assert_eq!(stages["loud"]["counters"]["rms_too_low"], 2);
+    let snapshots = common::digests(&folder.path().join(".etude/snapshots"));
+    let said = "nothing of it is left: 2 rms_too_low";
+    assert!(snapshots.values().any(|text| String::from_utf8_lossy(text).contains(said)));
+}
+
+#[test]
 fn a_table_that_cannot_be_used_is_told_with_its_row() {
     let folder = tempfile::tempdir().unwrap();
     square(&folder.path().join("music/a.wav"), &[(8000, 16_000)]);

@@ -22,19 +22,45 @@ fn threads_and_blocks_do_not_change_a_byte() {
     )
     .unwrap();
     let mut stores = Vec::new();
-    for (index, limits) in
-        [["1", "16384"], ["2", "16384"], ["2", "1000"], ["3", "50000"]].into_iter().enumerate()
-    {
+    // The last one has no memory for two items at a time: rows go through files.
+    let limits = [
+        ["1", "16384", "1GiB"],
+        ["2", "16384", "1GiB"],
+        ["2", "1000", "1GiB"],
+        ["3", "50000", "1GiB"],
+        ["2", "16384", "16MiB"],
+    ];
+    for (index, [threads, block, memory]) in limits.into_iter().enumerate() {
         let store = format!("store{index}");
         let set = format!("music={}", music.display());
-        let [threads, block] = limits;
-        let arguments =
-            ["run", "p.yaml", "--set", &set, "--store", &store, "--threads", threads, "--block", block];
-        finished(etude(folder.path()).args(arguments));
+        let mut command = etude(folder.path());
+        command.args(["run", "p.yaml", "--set", &set, "--store", &store]);
+        command.args(["--threads", threads, "--block", block, "--memory", memory]);
+        finished(&mut command);
         stores.push(digests(&folder.path().join(store).join("data")));
     }
     assert!(stores[0].len() > 1, "several buckets");
     assert!(stores.iter().all(|store| *store == stores[0]));
+}
+
+/// Whether a recording is filtered or rejected does not depend on where a block ends.
+#[test]
+fn damage_behind_what_is_filtered_is_never_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole.wav");
+    write_tone(&whole, 440.0, 4);
+    let bytes = std::fs::read(whole).unwrap();
+    // Half a second is missing at the end.
+    std::fs::create_dir(folder.path().join("music")).unwrap();
+    std::fs::write(folder.path().join("music/cut.wav"), &bytes[..bytes.len() - 8000]).unwrap();
+    let yaml = SHARDS.replace("  at16k:", "  short:  {op: filter, duration: {max: 3.2}}\n  at16k:");
+    std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+    for block in ["1000", "16384", "60000"] {
+        let mut command = etude(folder.path());
+        command.args(["run", "p.yaml", "--store", block, "--block", block, "--max-rejects", "100%"]);
+        let stages = finished(&mut command);
+        assert_eq!((&stages["short"]["filtered"], &stages["audio"]["rejected"]), (&1.into(), &0.into()));
+    }
 }
 
 #[test]

@@ -94,7 +94,9 @@ pub(crate) fn wrong(operator: &impl Operator) -> Option<String> {
 
 /// What an operator gives for recordings or clips.
 pub(crate) fn output(operator: &impl Operator, unit: Unit, rate: Option<u32>) -> Result<SignalType, String> {
-    let flow = Flow::Signal(SignalType { rate, hop: 1, channels: Some(1), unit, frames: None, views: 1 });
+    let (channels, frames) = (Some(1), None);
+    let flow =
+        Flow::Signal(SignalType { rate, hop: 1, channels, unit, frames, most_frames: frames, views: 1 });
     match operator.output(&Inputs(vec![("from", vec![&flow])]))? {
         Flow::Signal(signal) => Ok(signal),
         other => panic!("it gives {other}"),

@@ -42,6 +42,8 @@ pub struct SignalType {
     pub unit: Unit,
     /// Frames, where it is the same for all signals.
     pub frames: Option<u64>,
+    /// The most frames of a signal, where they are known beforehand.
+    pub most_frames: Option<u64>,
     /// Views of each clip.
     pub views: u32,
 }

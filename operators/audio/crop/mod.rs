@@ -59,7 +59,9 @@ impl Operator for Crop {
         {
             return Err(format!("`seconds` is longer than the clips, {crop} frames of {clip}"));
         }
-        Ok(Flow::Signal(SignalType { frames, views: signal.views.saturating_mul(self.views), ..signal }))
+        let most_frames = signal.rate.map(|rate| self.frames(rate) as u64);
+        let views = signal.views.saturating_mul(self.views);
+        Ok(Flow::Signal(SignalType { frames, most_frames, views, ..signal }))
     }
 
     fn random(&self) -> bool {

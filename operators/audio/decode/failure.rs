@@ -1,7 +1,9 @@
 //! Why a recording cannot be decoded.
 
 use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use etude_pipeline::run::describe;
 use symphonia::core::errors::Error;
 
 /// Why a stream cannot go on.
@@ -28,6 +30,11 @@ pub(super) fn truncated() -> Failure {
     bad("truncated", "the file ends too early")
 }
 
+/// Lets a decoder work. A panic is a failure like others: where it happened is then known.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(bad("panic", describe(panic.as_ref()))))
+}
+
 /// What an error of reading means: the end of the file is a property of the content.
 pub(super) fn reading(error: &io::Error) -> Failure {
     match error.kind() {
@@ -50,5 +57,18 @@ pub(super) fn failure(class: &'static str, error: Error) -> Failure {
         },
         Error::Unsupported(what) => bad("unsupported", format!("not supported: {what}")),
         other => bad(class, other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_with_its_message() {
+        let none: [u8; 0] = [];
+        let failed = guarded(|| Ok(none[std::hint::black_box(3)]));
+        let Err(Failure::Bad { class: "panic", message }) = failed else { panic!("{failed:?}") };
+        assert!(message.contains("out of bounds"), "{message}");
     }
 }

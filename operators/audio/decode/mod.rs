@@ -25,6 +25,7 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use failure::guarded;
 use gather::Gather;
 use source::Counted;
 
@@ -115,6 +116,7 @@ impl Operator for Decode {
             channels,
             unit: Unit::Recording,
             frames: None,
+            most_frames: None,
             views: 1,
         }))
     }
@@ -157,7 +159,7 @@ pub fn read_here(decode: &Decode, item: &Item, context: &Context, output: &mut d
         let source = item.open()?;
         spent.bytes(source.length())?;
         let source = Counted::new(source, position.clone());
-        Stream::open(Box::new(source), extension).map_err(opening)
+        guarded(|| Stream::open(Box::new(source), extension)).map_err(opening)
     };
     let mut stream = open()?;
     let mut start = 0;
@@ -166,7 +168,7 @@ pub fn read_here(decode: &Decode, item: &Item, context: &Context, output: &mut d
         start = from;
         if from == 0 {
             stream.cut(from, to);
-        } else if stream.seek(from, to).is_err() {
+        } else if guarded(|| stream.seek(from, to)).is_err() {
             // What cannot be sought is decoded from its begin.
             stream = open()?;
             stream.cut(from, to);
@@ -189,23 +191,30 @@ pub fn read_here(decode: &Decode, item: &Item, context: &Context, output: &mut d
         context.check()?;
         let seconds = stream.position() as f64 / rate;
         spent.time(&|| at(seconds))?;
-        match stream.packet() {
+        match guarded(|| stream.packet()) {
             Ok(None) => break,
             Ok(Some(planes)) => {
                 if let Some(header) = header.take() {
                     output.begin(&header)?;
                 }
                 not_finite += gather.push(planes, decode.channels, output)?;
-                spent.frames(stream.frames(), &|| at(seconds))?;
+                if let Err(stop) = spent.frames(stream.frames(), &|| at(seconds)) {
+                    gather.flush(output)?;
+                    return Err(stop);
+                }
             }
             Err(Failure::Bad { class, .. }) if decode.on_damage == OnDamage::Keep => {
                 skipped += 1;
-                // Nothing follows, or nothing that belongs to what came before.
-                if class == "truncated" || class == "format" {
+                // Nothing follows, nothing that belongs to what came before, or nothing to be relied on.
+                if matches!(class, "truncated" | "format" | "panic") {
                     break;
                 }
             }
-            Err(failure) => return Err(stop(failure, at(seconds))),
+            Err(failure) => {
+                // What stands below may have a word to say on what came before, whatever the block length.
+                gather.flush(output)?;
+                return Err(stop(failure, at(seconds)));
+            }
         }
     }
     if let Some(header) = header {

@@ -45,7 +45,8 @@ impl Operator for LogMel {
         let channels = Some(u16::try_from(self.mel.n_mels).map_err(|error| error.to_string())?);
         let hop = u32::try_from(self.mel.hop).map_err(|error| error.to_string())?;
         let frames = signal.frames.map(|frames| self.mel.frames(frames));
-        Ok(Flow::Signal(SignalType { hop, channels, frames, ..signal }))
+        let most_frames = signal.most_frames.map(|frames| self.mel.frames(frames));
+        Ok(Flow::Signal(SignalType { hop, channels, frames, most_frames, ..signal }))
     }
 
     fn body(&self) -> Body {

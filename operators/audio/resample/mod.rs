@@ -14,6 +14,7 @@ mod tests;
 mod way;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
@@ -26,11 +27,12 @@ pub use self::engine::Engine;
 use self::engine::length;
 pub use self::quality::Quality;
 
-/// Engines that are kept for the recordings to come.
+/// Engines that are kept for the recordings to come. One for the usual rates takes less than a MiB, twice
+/// that in double precision.
 const KEPT: usize = 8;
 
-/// The highest rate of a recording. A filter's length depends on it.
-const HIGHEST: u32 = 768_000;
+/// The rates that a recording may have. A filter's length depends on them.
+const RATES: RangeInclusive<u32> = 1_000..=768_000;
 
 /// Changes the sample rate.
 ///
@@ -68,7 +70,13 @@ impl Operator for Resample {
         let signal = crate::audio(inputs)?;
         let scale = |(frames, rate): (u64, u32)| length(frames, rate.into(), self.rate.into());
         let frames = signal.frames.zip(signal.rate).map(scale);
-        Ok(Flow::Signal(SignalType { rate: Some(self.rate), frames, ..signal }))
+        let most_frames = signal.most_frames.zip(signal.rate).map(scale);
+        Ok(Flow::Signal(SignalType { rate: Some(self.rate), frames, most_frames, ..signal }))
+    }
+
+    fn memory(&self) -> u64 {
+        let engine = if self.quality == Quality::Best { 2 << 20 } else { 1 << 20 };
+        KEPT as u64 * engine
     }
 
     fn body(&self) -> Body {
@@ -88,11 +96,16 @@ struct Work {
 
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
-        if !(1..=HIGHEST).contains(&header.rate) {
+        if !RATES.contains(&header.rate) {
             return Err(Stop::Rejected {
                 class: "resample",
                 offset: String::new(),
-                message: format!("{} samples a second; expected 1 to {HIGHEST}", header.rate),
+                message: format!(
+                    "{} samples a second; expected {} to {}",
+                    header.rate,
+                    RATES.start(),
+                    RATES.end()
+                ),
             });
         }
         self.current = None;

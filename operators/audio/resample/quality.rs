@@ -36,7 +36,7 @@ impl Quality {
         match self {
             Quality::Fast => Design { attenuation: 80.0, pass: 0.83, stop: 1.0 },
             Quality::High => Design { attenuation: 120.0, pass: 0.9, stop: 1.0 },
-            Quality::Best => Design { attenuation: 160.0, pass: 0.96, stop: 1.0 },
+            Quality::Best => Design { attenuation: 160.0, pass: 0.962, stop: 1.0 },
         }
     }
 

@@ -151,8 +151,9 @@ impl Operator for Segment {
         }
         let seconds =
             || self.seconds.zip(signal.rate).map(|(seconds, rate)| self.whole_frames(seconds, rate));
-        let frames = self.frames.or_else(seconds).filter(|_| self.tail != Tail::Keep);
-        Ok(Flow::Signal(SignalType { unit: Unit::Clip, frames, ..signal }))
+        let most_frames = self.frames.or_else(seconds);
+        let frames = most_frames.filter(|_| self.tail != Tail::Keep);
+        Ok(Flow::Signal(SignalType { unit: Unit::Clip, frames, most_frames, ..signal }))
     }
 
     fn body(&self) -> Body {

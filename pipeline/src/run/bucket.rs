@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -26,9 +26,6 @@ use crate::flow::{Block, Header};
 use crate::operator::{Item, Output, SinkRows, Step, Stop, Storage};
 use crate::store::{Counts, Filtered, ItemEntry, Rejected, Store};
 
-/// What the blocks of one item in flight may take: a second of audio at each of a few operators.
-const BLOCKS: u64 = 4 << 20;
-
 /// What all buckets of a unit share.
 pub struct Shared {
     pub store: Store,
@@ -37,8 +34,10 @@ pub struct Shared {
     /// What tables above say of the items.
     pub columns: Option<Arc<ItemColumns>>,
     pub storage: Storage,
-    /// What the sink may hold of one clip, in bytes.
+    /// What may be held of one clip, in bytes.
     pub clip: u64,
+    /// What the blocks of one item in flight may take, in bytes.
+    pub blocks: u64,
     /// What the operators hold of one item besides blocks, in bytes.
     pub state: u64,
     pub operators: usize,
@@ -85,6 +84,9 @@ struct Done {
     rows: Rows,
     step: Step,
     trail: Trail,
+    /// Whether the item came to its end. Of one that was stopped early, how much was counted before
+    /// depends on the block length.
+    complete: bool,
 }
 
 /// Takes signals to the rows of an item.
@@ -156,7 +158,8 @@ fn work(
             (step, Vec::new(), keep.count)
         }
     };
-    if step.is_ok() {
+    let complete = step.is_ok();
+    if complete {
         // A file that changed while it was read has given neither its old nor its new content.
         if let Some(stamp) = item.stamp
             && item.place.stamp().ok().flatten() != Some(stamp)
@@ -164,22 +167,43 @@ fn work(
             step = Err(Stop::Transient { message: "the file changed while it was read".into() });
         } else {
             add_counters(&mut trail, counters, count);
+            if count == 0 {
+                step = Err(trail.nothing());
+            }
         }
     }
     let broken = matches!(&step, Err(Stop::Rejected { class: "panic", .. }));
-    (if broken { Fate::Broken } else { Fate::Good }, Done { index, rows, step, trail })
+    (if broken { Fate::Broken } else { Fate::Good }, Done { index, rows, step, trail, complete })
 }
 
 /// Computes a bucket's shard and gives its digest and number of rows.
-pub async fn compute(bucket: &Bucket, shared: &Shared) -> Result<(String, u64), Error> {
-    let temporary = shared.scratch.join(bucket.path.replace('/', "-"));
-    let mut writer = ShardWriter::create(&temporary, shared.schema.clone(), shared.storage)?;
-    let mut footer = Footer { counts: vec![Counts::default(); shared.operators], ..Footer::default() };
+pub async fn compute(bucket: &Bucket, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
+    // What is done goes to a thread that writes, so that work is handed out meanwhile. How much waits there
+    // is bounded by the budget, which the rows are held from until they are written.
+    let (sender, receiver) = mpsc::channel();
+    let writing = tokio::task::spawn_blocking({
+        let (bucket, shared) = (bucket.clone(), shared.clone());
+        move || write(&bucket, &shared, &receiver)
+    });
+    let begun = items(bucket, shared, &sender).await;
+    drop(sender);
+    let written = writing.await.map_err(|error| Error::Other(error.to_string()))?;
+    // Why writing ended early says more than that it did.
+    match (begun, written) {
+        (Err(error), Ok(None)) => Err(error),
+        (_, Err(error)) => Err(error),
+        (Ok(()), Ok(None)) => Err(Error::Other("items of a bucket are missing".into())),
+        (_, Ok(Some(shard))) => Ok(shard),
+    }
+}
+
+/// Has the items of a bucket worked on, and sends what becomes of each to be written, in the order of keys.
+async fn items(bucket: &Bucket, shared: &Arc<Shared>, sender: &mpsc::Sender<Done>) -> Result<(), Error> {
     let mut running = FuturesUnordered::new();
     let mut waiting: BTreeMap<usize, Done> = BTreeMap::new();
     let order = order(&bucket.items, shared.threads);
-    let (mut submitted, mut written) = (0, 0);
-    while written < bucket.items.len() {
+    let (mut submitted, mut sent) = (0, 0);
+    while sent < bucket.items.len() {
         while submitted < bucket.items.len() && running.len() < shared.threads + 1 {
             let Some(permit) = admit(shared, &mut waiting, running.is_empty()).await? else { break };
             let (sender, receiver) = oneshot::channel();
@@ -205,15 +229,33 @@ pub async fn compute(bucket: &Bucket, shared: &Shared) -> Result<(String, u64), 
         shared.progress.add(&done.trail.times());
         shared.progress.items.fetch_add(1, Ordering::Relaxed);
         waiting.insert(done.index, done);
-        while let Some(done) = waiting.remove(&written) {
-            commit(done, &bucket.items[written], shared, &mut writer, &mut footer)?;
-            written += 1;
+        while let Some(done) = waiting.remove(&sent) {
+            if sender.send(done).is_err() {
+                return Err(Error::Other("a shard could not be written".into()));
+            }
+            sent += 1;
         }
+    }
+    Ok(())
+}
+
+/// Writes a bucket's shard; none where items are missing.
+fn write(
+    bucket: &Bucket,
+    shared: &Shared,
+    receiver: &mpsc::Receiver<Done>,
+) -> Result<Option<(String, u64)>, Error> {
+    let temporary = shared.scratch.join(bucket.path.replace('/', "-"));
+    let mut writer = ShardWriter::create(&temporary, shared.schema.clone(), shared.storage)?;
+    let mut footer = Footer { counts: vec![Counts::default(); shared.operators], ..Footer::default() };
+    for item in &bucket.items {
+        let Ok(done) = receiver.recv() else { return Ok(None) };
+        commit(done, item, shared, &mut writer, &mut footer)?;
     }
     let rows = writer.rows();
     let digest = writer.finish(&footer)?;
     shared.store.publish(&temporary, &bucket.path)?;
-    Ok((digest, rows))
+    Ok(Some((digest, rows)))
 }
 
 /// The order in which items are begun: those that would keep one thread busy while the others have
@@ -235,7 +277,7 @@ async fn admit(
     waiting: &mut BTreeMap<usize, Done>,
     idle: bool,
 ) -> Result<Option<Permit>, Error> {
-    let bytes = BLOCKS + shared.state + shared.clip + Rows::in_memory();
+    let bytes = shared.blocks + shared.state + shared.clip + Rows::in_memory();
     if let Some(permit) = shared.budget.try_admit(bytes) {
         return Ok(Some(permit));
     }
@@ -270,12 +312,13 @@ fn commit(
                 bytes,
             });
             done.rows.drain(|batch| writer.push(&batch))?;
-            for (total, counts) in footer.counts.iter_mut().zip(&done.trail.counts) {
-                total.add(counts);
-            }
+            footer.count(&done.trail.counts);
         }
         Err(Stop::Filtered { reason }) => {
-            footer.filtered.push(Filtered { item: key, input, operator, reason })
+            footer.filtered.push(Filtered { item: key, input, operator, reason });
+            if done.complete {
+                footer.count(&done.trail.counts);
+            }
         }
         Err(Stop::Rejected { class, offset, message }) => {
             footer.rejected.push(Rejected {

@@ -153,6 +153,20 @@ impl Trail {
         self.inclusive.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect()
     }
 
+    /// Where an item that came to its end left no row: the operator that gave nothing, and why.
+    pub fn nothing(&mut self) -> Stop {
+        let at = self.counts.iter().position(|counts| counts.rows == 0).unwrap_or_default();
+        self.failed = Some(at);
+        let counters = self.counts.get(at).map(|counts| &counts.counters);
+        let reasons: Vec<String> =
+            counters.into_iter().flatten().map(|(what, amount)| format!("{amount} {what}")).collect();
+        let reason = match reasons.is_empty() {
+            true => "nothing of it is left".to_owned(),
+            false => format!("nothing of it is left: {}", reasons.join(", ")),
+        };
+        Stop::Filtered { reason }
+    }
+
     /// The operator that ended the item early.
     pub fn failed(&self) -> usize {
         self.failed.unwrap_or(self.active)
@@ -199,7 +213,7 @@ impl Instance {
         let first = self.reads;
         caught(|| {
             for at in 0..self.maps.len() {
-                self.survey(item, at, trail)?;
+                self.survey(item, at, trail, ahead)?;
             }
             let mut below = Below { at: first, last: first, maps: &mut self.maps, end, trail };
             let read = self.read.as_mut();
@@ -220,7 +234,7 @@ impl Instance {
     }
 
     /// Lets one map see the whole item first, if it wants to.
-    fn survey(&mut self, item: &Item, at: usize, trail: &mut Trail) -> Step {
+    fn survey(&mut self, item: &Item, at: usize, trail: &mut Trail, ahead: bool) -> Step {
         let (above, rest) = self.maps.split_at_mut(at);
         let Some(survey) = rest.first_mut().and_then(|map| map.survey()) else { return Ok(()) };
         survey.item();
@@ -230,7 +244,8 @@ impl Instance {
         let mut end = Surveyed(survey);
         let mut below = Below { at: first, last: first, maps: above, end: &mut end, trail: &mut pass };
         let begin = Instant::now();
-        let step = self.read.read(item, &mut below);
+        let read = self.read.as_mut();
+        let step = if ahead { read_ahead(read, item, &mut below) } else { read.read(item, &mut below) };
         pass.inclusive[0] = if first == 0 { pass.inclusive[0] } else { begin.elapsed() };
         trail.inclusive.iter_mut().zip(&pass.inclusive).for_each(|(total, time)| *total += *time);
         if step.is_err() {

@@ -162,7 +162,12 @@ impl Engine {
             schema,
             columns,
             storage,
-            clip: clip_bytes(&pipeline.stages[feed.chain.last().copied().unwrap_or(feed.head)].flow),
+            clip: std::iter::once(feed.head)
+                .chain(feed.chain.iter().copied())
+                .map(|stage| clip_bytes(&pipeline.stages[stage].flow))
+                .max()
+                .unwrap_or(0),
+            blocks: block_bytes(self.options.block),
             operators: chain.len(),
             stages,
             pool: Pool::start(&chain, self.options.threads, &self.cancel)?,
@@ -315,9 +320,17 @@ impl Engine {
     }
 }
 
-/// What a sink may have to hold of one clip: its samples, planar, interleaved and encoded.
+/// What may have to be held of one clip: its samples where they are cut, where they are judged, planar
+/// and encoded. Views of a clip are held together.
 fn clip_bytes(flow: &Flow) -> u64 {
     let Flow::Signal(signal) = flow else { return 0 };
-    let samples = signal.frames.unwrap_or(0).saturating_mul(u64::from(signal.channels.unwrap_or(2)));
+    let frames = signal.frames.or(signal.most_frames).unwrap_or(0).saturating_mul(signal.views.into());
+    let samples = frames.saturating_mul(u64::from(signal.channels.unwrap_or(2)));
     samples.saturating_mul(4 * std::mem::size_of::<f32>() as u64)
+}
+
+/// What the blocks of one item in flight may take: one at each of a few operators, some of them waiting.
+fn block_bytes(block: usize) -> u64 {
+    let stereo = 2 * std::mem::size_of::<f32>() as u64 * block as u64;
+    stereo.saturating_mul(8).max(4 << 20)
 }

@@ -22,6 +22,11 @@ pub struct Footer {
 }
 
 impl Footer {
+    /// Adds what the operators counted.
+    pub fn count(&mut self, counts: &[Counts]) {
+        self.counts.iter_mut().zip(counts).for_each(|(total, counts)| total.add(counts));
+    }
+
     /// Reads the footer of a shard, and its number of rows.
     pub fn read(path: &Path) -> Result<(Self, u64), Error> {
         let damaged = |message: String| Error::Store { path: path.to_owned(), message };

@@ -14,7 +14,7 @@ use super::row::digest_row;
 use crate::error::Error;
 
 /// Rows beyond this wait in a file.
-const IN_MEMORY: u64 = 1 << 20;
+const IN_MEMORY: u64 = 8 << 20;
 
 /// The rows of one item.
 pub struct Rows {

@@ -21,7 +21,7 @@ use crate::operator::Storage;
 const ROW_GROUP_BYTES: u64 = 4 << 20;
 /// … or this many rows.
 const ROW_GROUP_ROWS: usize = 4096;
-/// What a writer holds: a row group's batches, joined, and encoded.
+/// What a writer holds: a row group's batches, and encoded.
 pub const WRITER_BYTES: u64 = 3 * ROW_GROUP_BYTES;
 
 /// Writes one shard.
@@ -29,6 +29,8 @@ pub struct ShardWriter {
     writer: ArrowWriter<Hashing<BufWriter<File>>>,
     path: PathBuf,
     schema: SchemaRef,
+    /// Whether each row is a page of its own, so that it does not matter which rows are written at once.
+    row_pages: bool,
     group: Vec<RecordBatch>,
     group_rows: usize,
     group_bytes: u64,
@@ -56,6 +58,7 @@ impl ShardWriter {
             writer,
             path: path.to_owned(),
             schema,
+            row_pages: storage.row_pages,
             group: Vec::new(),
             group_rows: 0,
             group_bytes: 0,
@@ -76,23 +79,34 @@ impl ShardWriter {
             self.group_rows += 1;
             self.rows += 1;
             if self.group_bytes >= ROW_GROUP_BYTES || self.group_rows >= ROW_GROUP_ROWS {
-                self.group.push(batch.slice(begin, row + 1 - begin));
+                self.add(batch.slice(begin, row + 1 - begin))?;
                 begin = row + 1;
                 self.flush()?;
             }
         }
         if begin < batch.num_rows() {
-            self.group.push(batch.slice(begin, batch.num_rows() - begin));
+            self.add(batch.slice(begin, batch.num_rows() - begin))?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, batch: RecordBatch) -> Result<(), Error> {
+        if self.row_pages {
+            self.writer.write(&batch)?;
+        } else {
+            // Where pages end depends on what is written at once.
+            self.group.push(batch);
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Error> {
         if self.group_rows > 0 {
-            let rows = concat_batches(&self.schema, &self.group)?;
-            self.group.clear();
+            if !self.group.is_empty() {
+                self.writer.write(&concat_batches(&self.schema, &self.group)?)?;
+                self.group.clear();
+            }
             (self.group_rows, self.group_bytes) = (0, 0);
-            self.writer.write(&rows)?;
             self.writer.flush()?;
         }
         Ok(())
