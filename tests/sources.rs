@@ -4,8 +4,11 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -347,4 +350,68 @@ fn objects_are_read_like_files() {
     let output = remote("l.txt").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("l.txt:2: s3://music/gone.wav: "), "{}", stderr(&output));
+}
+
+/// A web server that has one recording, under any path; it may stop answering requests for ranges.
+fn web(content: Vec<u8>, broken: Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let head: Vec<String> =
+                lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let range = head.iter().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                let (from, to) = value.strip_prefix("bytes=")?.split_once('-')?;
+                let to = to.parse().map_or(content.len(), |to: usize| content.len().min(to + 1));
+                name.eq_ignore_ascii_case("range").then(|| (from.parse::<usize>().unwrap(), to))
+            });
+            let (from, to) = range.unwrap_or((0, content.len()));
+            let status = match range {
+                Some(_) if broken.load(Ordering::Relaxed) => "403 Forbidden".to_owned(),
+                Some(_) => {
+                    format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}", to - 1, content.len())
+                }
+                None => "200 OK".to_owned(),
+            };
+            let body = if status.starts_with("403") { &[][..] } else { &content[from..to] };
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nETag: \"one\"\r\nAccept-Ranges: bytes\r\nConnection: close\r\n\r\n",
+                body.len()
+            )
+            .unwrap();
+            if !head.first().is_some_and(|line| line.starts_with("HEAD")) {
+                let _ = stream.write_all(body);
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_recording_on_the_web_is_read_by_ranges() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_tone(&folder.join("music/a b.wav"), 440.0, 40);
+    std::fs::write(folder.join("p.yaml"), SHARDS).unwrap();
+    finished(&mut run(folder, "music", "local"));
+    let expected = clips(folder, "music", "local", none);
+    let broken = Arc::new(AtomicBool::new(true));
+    let url = web(std::fs::read(folder.join("music/a b.wav")).unwrap(), broken.clone()) + "/songs/a%20b.wav";
+    // What cannot be read now is no reject: nothing is stored, and the next run tries again.
+    let output = run(folder, &url, "remote").env("NO_PROXY", "127.0.0.1").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    broken.store(false, Ordering::Relaxed);
+    let direct = |command: &mut Command| {
+        command.env("NO_PROXY", "127.0.0.1");
+    };
+    let mut again = run(folder, &url, "remote");
+    direct(&mut again);
+    let stages = finished(&mut again);
+    assert_eq!((&stages["files"]["items"], &stages["audio"]["rejected"]), (&1.into(), &0.into()));
+    assert!(clips(folder, &url, "remote", &direct) == expected);
+    assert_eq!(expected[0].0, "a b.wav");
 }

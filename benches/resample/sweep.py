@@ -1,7 +1,7 @@
 """Measures Étude's change of rate beside soxr and torchaudio: pass-band, aliases, CPU time.
 
     pip install -r requirements.txt            # and torchaudio, to have it in the table
-    cargo build --release -p etude-audio --example resample
+    cargo build --release --workspace --example resample
     python3 sweep.py target/release/examples/resample --picture docs/resample.svg
 
 Tones one after another, 0.5 s each, go from one rate to the other. Of each result the middle half

@@ -1,8 +1,6 @@
 //! What the headers of a recording say, without decoding it.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
+use etude_pipeline::operator::Stop;
 use etude_pipeline::place::Source;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::formats::Track;
@@ -10,9 +8,10 @@ use symphonia::core::meta::{MetadataRevision, StandardTag, Tag};
 
 use super::codec;
 use super::coded::{self, Coded};
-use super::failure::{Failure, bad};
+use super::failure::{Failure, bad, guarded};
 use super::open::{Engine, open};
-use super::source::Counted;
+use super::source::Watch;
+use super::stop;
 
 /// What the headers of a recording say.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +37,17 @@ pub struct About {
 }
 
 /// Reads the headers of a recording.
-pub fn about(source: Box<dyn Source>, key: &str) -> Result<About, Failure> {
+///
+/// Stops: rejected, with the place up to which the file was read; or transient.
+pub fn about(source: Box<dyn Source>, key: &str) -> Result<About, Stop> {
+    let watch = Watch::default();
+    let told = guarded(|| headers(source, key, &watch));
+    watch.judge(told.map_err(|failure| stop(failure, watch.place())))
+}
+
+fn headers(source: Box<dyn Source>, key: &str, watch: &Watch) -> Result<About, Failure> {
     let bytes = source.length();
-    let source = Counted::new(source, Arc::new(AtomicU64::new(0)));
+    let source = watch.source(source);
     let extension = std::path::Path::new(key).extension().and_then(|extension| extension.to_str());
     let mut about = match open(Box::new(source), extension)? {
         Engine::Pcm(reader) => {

@@ -47,7 +47,7 @@ pub(super) struct Spent<'a> {
 impl Spent<'_> {
     pub(super) fn bytes(&self, found: u64) -> Result<(), Stop> {
         match self.limits.bytes {
-            Some(allowed) if found > allowed => Err(exceeded("bytes", &found, &allowed, String::new())),
+            Some(allowed) if found > allowed => Err(exceeded("bytes", &found, &allowed, "byte 0".into())),
             _ => Ok(()),
         }
     }

@@ -15,8 +15,6 @@ mod source;
 mod stream;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use etude_pipeline::flow::{Flow, Header, SignalType, Unit};
 use etude_pipeline::operator::{
@@ -27,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use failure::guarded;
 use gather::Gather;
-use source::Counted;
+use source::Watch;
 
 pub use about::{About, about};
 pub use failure::Failure;
@@ -144,21 +142,25 @@ impl operator::Read for Reader {
 
 /// Decodes an item in this process.
 pub fn read_here(decode: &Decode, item: &Item, context: &Context, output: &mut dyn Output) -> Step {
+    let watch = Watch::default();
+    watch.judge(read_watched(decode, item, context, output, &watch))
+}
+
+fn read_watched(
+    decode: &Decode,
+    item: &Item,
+    context: &Context,
+    output: &mut dyn Output,
+    watch: &Watch,
+) -> Step {
     let spent = decode.limits.begin();
-    let position = Arc::new(AtomicU64::new(0));
-    let at = |seconds: f64| {
-        let byte = position.load(Ordering::Relaxed);
-        format!("{seconds:.3} s, before byte {byte}")
-    };
-    let opening = |failure: Failure| {
-        let byte = position.load(Ordering::Relaxed);
-        stop(failure, format!("before byte {byte}"))
-    };
+    let at = |seconds: f64| format!("{seconds:.3} s, {}", watch.place());
+    let opening = |failure: Failure| stop(failure, watch.place());
     let extension = Path::new(&*item.key).extension().and_then(|extension| extension.to_str());
     let open = || {
         let source = item.open()?;
         spent.bytes(source.length())?;
-        let source = Counted::new(source, position.clone());
+        let source = watch.source(source);
         guarded(|| Stream::open(Box::new(source), extension)).map_err(opening)
     };
     let mut stream = open()?;

@@ -14,6 +14,9 @@ use super::source::{Part, Patched, Pieces, Shared};
 /// No recording has another rate; a header that says so is wrong.
 pub(super) const RATES: RangeInclusive<u32> = 1000..=768_000;
 
+/// A longer file within a file is one whose length was not known when the header was written.
+const MOST: u64 = 0x7fff_0000;
+
 /// How many files may lie within each other.
 const NESTED: usize = 3;
 
@@ -28,6 +31,7 @@ pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) ->
     if source.byte_len() == Some(0) {
         return Err(bad("empty", "the file is empty"));
     }
+    let mut short = false;
     for _ in 0..NESTED {
         let length = source.byte_len().unwrap_or(u64::MAX);
         let track = match container::find(source.as_mut())? {
@@ -43,6 +47,8 @@ pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) ->
                 return Ok(Engine::Pcm(Box::new(reader)));
             }
             Found::Inside { from, to } => {
+                // A header that was written before the end was known says the most that it can.
+                short |= to.is_some_and(|to| to > length && to - from < MOST);
                 let to = to.unwrap_or(length).min(length);
                 source = Box::new(Part::new(source, from, to).map_err(|error| reading(&error))?);
                 continue;
@@ -50,6 +56,7 @@ pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) ->
             Found::Track(track) => track,
             Found::Other(container) => container::Track { container, ..container::Track::default() },
         };
+        let track = container::Track { short: track.short || short, ..track };
         let source = Shared::new(source);
         let first = attempt(Box::new(source.clone()), track.clone());
         let failed = match first {

@@ -1,41 +1,79 @@
 //! Where the bytes of a recording come from, as symphonia sees it.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use etude_pipeline::operator::Stop;
 use etude_pipeline::place::Source;
 use symphonia::core::io::MediaSource;
 
-/// A source that tells how far it has been read, for messages.
-pub(super) struct Counted {
-    inner: Box<dyn Source>,
+/// Looks on while a recording is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watch {
     position: Arc<AtomicU64>,
+    /// The first error that the content is not to blame for.
+    failed: Arc<Mutex<Option<String>>>,
 }
 
-impl Counted {
-    pub(super) fn new(inner: Box<dyn Source>, position: Arc<AtomicU64>) -> Self {
-        Self { inner, position }
+impl Watch {
+    /// A source that is looked at.
+    pub(super) fn source(&self, inner: Box<dyn Source>) -> Watched {
+        Watched { inner, watch: self.clone() }
+    }
+
+    /// How far has been read, for messages.
+    pub(super) fn place(&self) -> String {
+        format!("before byte {}", self.position.load(Ordering::Relaxed))
+    }
+
+    /// Where reading has failed, nothing that a decoder made of it counts: another time it may be right.
+    /// Demuxers tell errors of reading as they tell bad content, or pass over them.
+    pub(super) fn judge<T>(&self, result: Result<T, Stop>) -> Result<T, Stop> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match (failed.as_ref(), result) {
+            (Some(message), Ok(_) | Err(Stop::Rejected { .. } | Stop::Filtered { .. })) => {
+                Err(Stop::Transient { message: message.clone() })
+            }
+            (_, result) => result,
+        }
+    }
+
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        use ErrorKind::{Interrupted, InvalidData, InvalidInput, UnexpectedEof};
+        if let Err(error) = &result
+            && !matches!(error.kind(), Interrupted | InvalidData | InvalidInput | UnexpectedEof)
+        {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert_with(|| error.to_string());
+        }
+        result
     }
 }
 
-impl Read for Counted {
+/// A source that is looked at.
+pub(super) struct Watched {
+    inner: Box<dyn Source>,
+    watch: Watch,
+}
+
+impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        let read = self.watch.note(self.inner.read(buffer))?;
+        self.watch.position.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 }
 
-impl Seek for Counted {
+impl Seek for Watched {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = self.inner.seek(to)?;
-        self.position.store(at, Ordering::Relaxed);
+        let at = self.watch.note(self.inner.seek(to))?;
+        self.watch.position.store(at, Ordering::Relaxed);
         Ok(at)
     }
 }
 
-impl MediaSource for Counted {
+impl MediaSource for Watched {
     fn is_seekable(&self) -> bool {
         true
     }
@@ -254,6 +292,56 @@ mod tests {
 
     fn source() -> Box<dyn MediaSource> {
         Box::new(Cursor::new((0..20).collect::<Vec<u8>>()))
+    }
+
+    /// A file of which one read fails as a disk or a network does.
+    struct Failing {
+        inner: Cursor<Vec<u8>>,
+        left: usize,
+    }
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.left = self.left.wrapping_sub(1);
+            if self.left == usize::MAX {
+                Err(io::Error::other("the network is down"))
+            } else {
+                self.inner.read(buffer)
+            }
+        }
+    }
+
+    impl Seek for Failing {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.inner.seek(to)
+        }
+    }
+
+    impl Source for Failing {
+        fn length(&self) -> u64 {
+            self.inner.get_ref().len() as u64
+        }
+    }
+
+    /// Whatever a demuxer makes of it, an error of reading rejects no recording.
+    #[test]
+    fn an_error_of_reading_is_no_property_of_the_content() {
+        let samples: Vec<i16> = (0..20_000).map(|i| (i % 251) as i16 * 64).collect();
+        let flac = crate::flac::Encoder::new().encode::<i16, _>(&[samples], 16_000, 16).unwrap().to_vec();
+        let mut failed = 0;
+        for left in 0.. {
+            let source = Failing { inner: Cursor::new(flac.clone()), left };
+            match crate::decode::about(Box::new(source), "a.flac") {
+                Err(Stop::Transient { message }) => assert_eq!(message, "the network is down"),
+                Err(other) => panic!("after {left} reads: {other:?}"),
+                Ok(about) => {
+                    assert_eq!((about.rate, about.frames), (16_000, Some(20_000)));
+                    break;
+                }
+            }
+            failed += 1;
+        }
+        assert!(failed > 1, "{failed}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How long the FLAC encoder takes for a recording, and what it makes of it.
 //!
-//! `cargo run --release -p etude-audio --example encode_flac -- FILE [SECONDS] [RUNS] [OUTPUT]` cuts
+//! `cargo run --release --workspace --example encode_flac -- FILE [SECONDS] [RUNS] [OUTPUT]` cuts
 //! the recording into clips of that many seconds (10), encodes each, and prints the seconds of the
 //! best of the runs (5), the seconds for an hour of sound, and bytes. With OUTPUT it writes the
 //! whole recording there.

@@ -2,8 +2,6 @@
 
 mod columns;
 
-use std::io::ErrorKind;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use etude_pipeline::flow::Flow;
@@ -13,7 +11,7 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::decode::{Failure, about};
+use crate::decode::about;
 
 /// Reads the headers of recordings, and keeps what they say as a table with a row a recording.
 ///
@@ -59,20 +57,13 @@ impl Tabulate for Metadata {
 
     fn rows(&self, item: &Item, context: &Context) -> Result<RecordBatch, Stop> {
         context.check()?;
-        let source = item.place.open().map_err(|error| match error.kind() {
-            ErrorKind::InvalidData | ErrorKind::InvalidInput => rejected("unreadable", error.to_string()),
-            _ => Stop::Transient { message: error.to_string() },
-        })?;
-        let about = about(source, &item.key).map_err(|failure| match failure {
-            Failure::Io(message) => Stop::Transient { message },
-            Failure::Bad { class, message } => rejected(class, message),
-        })?;
-        columns::row(&item.key, item.size, &about).map_err(|error| rejected("table", error.to_string()))
+        let about = about(item.open()?, &item.key)?;
+        columns::row(&item.key, item.size, &about).map_err(|error| Stop::Rejected {
+            class: "table",
+            offset: "byte 0".into(),
+            message: error.to_string(),
+        })
     }
-}
-
-fn rejected(class: &'static str, message: String) -> Stop {
-    Stop::Rejected { class, offset: String::new(), message }
 }
 
 #[cfg(test)]

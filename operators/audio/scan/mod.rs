@@ -65,7 +65,8 @@ struct Archives {
 fn audio_files() -> Vec<String> {
     let names = [
         "wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "caf", "flac", "mp1", "mp2", "mp3",
-        "ogg", "oga", "opus", "m4a", "m4b", "mp4", "aac", "adts", "mka", "mkv", "webm",
+        "ogg", "oga", "opus", "m4a", "m4b", "m4p", "mp4", "mov", "3gp", "aac", "adts", "mka", "mkv", "webm",
+        "au", "snd", "wma", "ape", "wv", "tta", "mpc", "ac3", "dts", "spx",
     ];
     vec![format!("**/*.{{{}}}", names.join(","))]
 }

@@ -116,6 +116,39 @@ fn file(folder: &Path, name: &str, arguments: &str) -> Option<(PathBuf, Vec<u8>,
     Some((path, bytes, whole))
 }
 
+#[test]
+fn junk_and_tags_before_a_container_change_nothing() {
+    if !ffmpeg_is_there("junk_and_tags_before_a_container_change_nothing") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let junk: Vec<u8> = (0..5000u32).map(|index| ((index * index) >> 3) as u8 & 0x7f).collect();
+    let id3 = [&b"ID3\x04\0\0\0\0\x01\0"[..], &[0; 128]].concat();
+    let mut compared = 0;
+    for (extension, arguments) in [
+        ("opus", "-c:a libopus -ar 48000"),
+        ("ogg", "-c:a libvorbis"),
+        ("webm", "-c:a libopus -ar 48000"),
+        ("mka", FLAC),
+        ("m4a", "-c:a aac -aac_pns 0"),
+        ("flac", FLAC),
+        ("wav", "-c:a pcm_s16le"),
+        ("aiff", "-c:a pcm_s16be"),
+        ("caf", "-c:a pcm_s16be"),
+    ] {
+        let Some((path, bytes, whole)) = file(folder.path(), &format!("a.{extension}"), arguments) else {
+            continue;
+        };
+        for before in [&junk, &id3] {
+            std::fs::write(&path, [before, &bytes[..]].concat()).unwrap();
+            let decoded = decode(&path, json!({})).unwrap();
+            assert!(decoded.samples == whole.samples, "{extension}, {} bytes before", before.len());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 6, "{compared}");
+}
+
 const FLAC: &str = "-c:a flac -sample_fmt s16";
 
 #[test]

@@ -17,6 +17,10 @@ use crate::decode::failure::{Failure, bad};
 /// The length of the first header. The third follows it; the second, of comments, is left out.
 const FIRST: usize = 30;
 
+/// The most dimensions and entries of a codebook. Encoders stay far below.
+const DIMENSIONS: u32 = 32;
+const ENTRIES: u32 = 128 * 1024;
+
 /// The longest block.
 const FRAMES: usize = 8192;
 
@@ -56,6 +60,10 @@ fn codebook(bits: &mut Low<'_>) -> Option<()> {
         return None;
     }
     let (dimensions, entries) = (bits.read(16)?, bits.read(24)?);
+    // What decodes it takes memory for what these say.
+    if !(1..=DIMENSIONS).contains(&dimensions) || !(1..=ENTRIES).contains(&entries) {
+        return None;
+    }
     if bits.read(1)? == 1 {
         bits.skip(5)?;
         let mut entry = 0;
@@ -211,5 +219,25 @@ impl AudioDecoder for Vorbis {
 
     fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
         self.buffer.as_generic_audio_buffer_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// lewton would take memory for all of what a codebook claims.
+    #[test]
+    fn a_codebook_that_claims_too_much_is_left_alone() {
+        for (dimensions, entries) in [(u16::MAX, 0xff_ffff_u32), (33, 16), (0, 16), (4, 0), (4, 1 << 20)] {
+            let mut headers = vec![0; FIRST + 7];
+            headers[11] = 3;
+            headers.push(0);
+            headers.extend(b"BCV");
+            headers.extend(dimensions.to_le_bytes());
+            headers.extend(&entries.to_le_bytes()[..3]);
+            headers.extend([0; 64]);
+            assert_eq!(interleaved(&headers), None, "{dimensions}, {entries}");
+        }
     }
 }

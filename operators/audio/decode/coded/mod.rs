@@ -368,6 +368,9 @@ impl Coded {
         {
             return Ok(Some(packet));
         }
+        if self.track.short {
+            return Err(bad("truncated", "the file ends before its audio does"));
+        }
         match self.promised.filter(|_| short) {
             Some(promised) => Err(bad(
                 "truncated",

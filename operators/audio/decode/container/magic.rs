@@ -84,6 +84,35 @@ const NOT_AUDIO: &[(&[u8], &str)] = &[
     (b"{\"", "JSON"),
 ];
 
+/// Where the audio begins in bytes that do not begin with it, if it is of a kind whose begin cannot be
+/// taken for anything else. A frame of MPEG audio at the begin is one, not junk.
+pub(super) fn behind_junk(bytes: &[u8]) -> Option<usize> {
+    if let [0xff, second, ..] = bytes
+        && second & 0xe0 == 0xe0
+    {
+        return None;
+    }
+    (1..bytes.len()).find(|at| {
+        let rest = &bytes[*at..];
+        let within = |from: usize, names: &[&[u8]]| {
+            rest.get(from..).is_some_and(|rest| names.iter().any(|name| rest.starts_with(name)))
+        };
+        match rest {
+            [b'O', b'g', b'g', b'S', 0, 2, ..] => true,
+            [0x1a, 0x45, 0xdf, 0xa3, ..] => {
+                let head = &rest[..rest.len().min(64)];
+                head.windows(4).any(|four| four == b"webm" || four == b"matr")
+            }
+            [0, 0, 0, 8..=64, b'f', b't', b'y', b'p', ..] => true,
+            [b'f', b'L', b'a', b'C', 0 | 0x80, 0, 0, 34, ..] => true,
+            [b'R', b'I', b'F', b'F', ..] => within(8, &[b"WAVEfmt ", b"WAVEJUNK", b"WAVELIST", b"WAVEbext"]),
+            [b'F', b'O', b'R', b'M', ..] => within(8, &[b"AIFF", b"AIFC"]),
+            [b'c', b'a', b'f', b'f', 0, 1, ..] => true,
+            _ => false,
+        }
+    })
+}
+
 /// What the first bytes of a file tell.
 pub(super) fn kind(head: &[u8]) -> Kind {
     let at = |from: usize, bytes: &[u8]| head.get(from..).is_some_and(|rest| rest.starts_with(bytes));

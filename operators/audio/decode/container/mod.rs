@@ -46,6 +46,8 @@ pub(super) struct Track {
     pub(super) seconds: Option<f64>,
     /// For Opus in containers that do not hold its own header as it is.
     pub(super) bit_rate: Option<u64>,
+    /// Whether the file ends before the file within it does.
+    pub(super) short: bool,
 }
 
 /// What is left out of what the codec gives.
@@ -83,6 +85,9 @@ impl Span {
     }
 }
 
+/// How far audio is looked for behind what is none.
+const JUNK: usize = 1 << 20;
+
 /// Looks at the begin of a file. The source is left anywhere.
 pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
     let begin = behind_tags(source)?;
@@ -92,6 +97,8 @@ pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
         magic::Kind::Aiff => aiff::find(source, begin),
         magic::Kind::Au => aiff::au(source, begin),
         magic::Kind::Caf => caf::find(source, begin),
+        // Places in these count from their begin.
+        magic::Kind::Mp4 | magic::Kind::Mkv if begin > 0 => Ok(Found::Inside { from: begin, to: None }),
         magic::Kind::Mp4 => mp4::find(source),
         magic::Kind::Mkv => mkv::find(source),
         magic::Kind::Ogg => ogg::find(source, begin),
@@ -100,7 +107,13 @@ pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
         magic::Kind::NotAudio(what) => {
             Err(super::failure::bad("format", format!("this is {what}, not audio")))
         }
-        magic::Kind::Unknown => Ok(Found::Other("")),
+        magic::Kind::Unknown => {
+            let head = at_most(source, begin, JUNK)?;
+            Ok(match magic::behind_junk(&head) {
+                Some(at) => Found::Inside { from: begin + at as u64, to: None },
+                None => Found::Other(""),
+            })
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn find(source: &mut dyn MediaSource, begin: u64) -> Result<Found, Fa
                 long = content.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
             }
             b"LIST" if chunk.length <= TEXT => {
-                tags = texts(&at_most(source, chunk.at, usize::try_from(chunk.length).unwrap_or(0))?);
+                tags.extend(texts(&at_most(source, chunk.at, usize::try_from(chunk.length).unwrap_or(0))?));
             }
             b"data" => {
                 data = Some(length(&layout, &chunk, long));

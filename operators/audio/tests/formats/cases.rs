@@ -130,6 +130,28 @@ pub const CASES: &[Case] = &[
     case("mov", 44_100, 2, "-c:a pcm_s24be", EXACT),
     case("mov", 44_100, 2, "-c:a pcm_f32le", EXACT),
     case("mov", 44_100, 2, "-c:a pcm_mulaw", EXACT),
+    // Rates and layouts that stand nowhere above.
+    case("wav", 12_000, 1, "-c:a pcm_s16le", EXACT),
+    case("wav", 88_200, 3, "-c:a pcm_s24le", EXACT),
+    case("wav", 176_400, 4, "-c:a pcm_s32le", EXACT),
+    case("wav", 64_000, 8, "-c:a pcm_s16le", EXACT),
+    case("caf", 24_000, 6, "-c:a pcm_f64be", EXACT),
+    case("caf", 8000, 1, "-c:a pcm_alaw", EXACT),
+    case("flac", 32_000, 1, "-c:a flac -sample_fmt s16", EXACT),
+    case("flac", 88_200, 2, "-c:a flac -sample_fmt s32", EXACT),
+    case("flac", 24_000, 3, "-c:a flac -sample_fmt s16", EXACT),
+    case("flac", 44_100, 5, "-c:a flac -sample_fmt s16", EXACT),
+    case("mp3", 11_025, 1, "-c:a libmp3lame -b:a 32k", 90.0),
+    case("mp3", 32_000, 2, MP3, 90.0),
+    case("ogg", 11_025, 1, VORBIS, 90.0),
+    case("ogg", 32_000, 2, VORBIS, 90.0),
+    case("ogg", 44_100, 3, VORBIS, 90.0),
+    case("ogg", 44_100, 5, VORBIS, 90.0),
+    case("ogg", 48_000, 8, VORBIS, 90.0),
+    in_mp4(case("m4a", 12_000, 1, AAC, 90.0), 1024),
+    in_mp4(case("m4a", 24_000, 2, AAC, 90.0), 1024),
+    in_mp4(case("m4a", 32_000, 1, AAC, 90.0), 1024),
+    in_mp4(case("m4a", 88_200, 2, AAC, 90.0), 1024),
 ];
 
 /// What is not decoded: extension, rate, channels, how ffmpeg makes it, and the name in the message.

@@ -141,8 +141,6 @@ fn fault(outcome: &Outcome) -> Option<String> {
     }
     match &outcome.step {
         Ok(()) => (outcome.frames == 0).then(|| "it is no reject, but has no frame".into()),
-        // The chain gives a panic no place.
-        Err(Stop::Rejected { class: "panic", message, .. }) if !message.is_empty() => None,
         Err(Stop::Rejected { class, offset, message }) => {
             let told = !class.is_empty() && !offset.is_empty() && !message.is_empty();
             (!told).then(|| format!("the reject does not say all: {:?}", outcome.step))

@@ -307,6 +307,7 @@ impl File {
             trim,
             seconds: (seconds > 0.0 && seconds.is_finite()).then_some(seconds),
             bit_rate: None,
+            short: false,
         }
     }
 }

@@ -134,7 +134,7 @@ impl Movie {
             (self.scale > 0 && self.duration > 0).then(|| self.duration as f64 / self.scale as f64)
         };
         let bit_rate = audio.descriptors.bit_rate.filter(|rate| *rate > 0).map(u64::from);
-        Track { container: "mp4", id: Some(audio.id), trim, seconds, bit_rate }
+        Track { container: "mp4", id: Some(audio.id), trim, seconds, bit_rate, short: false }
     }
 
     /// How long an edit lasts.
