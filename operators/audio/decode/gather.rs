@@ -29,16 +29,19 @@ impl Gather {
     ) -> Result<u64, Stop> {
         let used = if channels == Channels::First { 1 } else { packet.len() };
         let not_finite = packet.iter_mut().take(used).map(|plane| clean(plane)).sum();
-        if channels == Channels::Mono {
-            mix(packet);
-        }
+        let mono = channels == Channels::Mono && packet.len() > 1;
         let frames = packet.first().map_or(0, Vec::len);
         let mut from = 0;
         while from < frames {
             let count = (frames - from).min(self.block - self.filled);
             self.samples.resize(self.channels * self.block, 0.0);
-            for (row, plane) in self.samples.chunks_exact_mut(self.block).zip(packet.iter()) {
-                row[self.filled..self.filled + count].copy_from_slice(&plane[from..from + count]);
+            let places = self.filled..self.filled + count;
+            if mono {
+                mean(packet, from, &mut self.samples[places]);
+            } else {
+                for (row, plane) in self.samples.chunks_exact_mut(self.block).zip(packet.iter()) {
+                    row[places.clone()].copy_from_slice(&plane[from..from + count]);
+                }
             }
             self.filled += count;
             from += count;
@@ -84,16 +87,19 @@ fn clean(plane: &mut [f32]) -> u64 {
     count
 }
 
-/// The mean of all channels, in the first.
-fn mix(planes: &mut [Vec<f32>]) {
+/// The mean of all channels from a frame on.
+fn mean(planes: &[Vec<f32>], from: usize, result: &mut [f32]) {
     let share = 1.0 / planes.len() as f32;
-    let Some((first, others)) = planes.split_first_mut().filter(|(_, others)| !others.is_empty()) else {
+    if let [left, right] = planes {
+        let both = left[from..].iter().zip(&right[from..]);
+        result.iter_mut().zip(both).for_each(|(mean, (left, right))| *mean = (left + right) * share);
         return;
-    };
-    for other in others {
-        first.iter_mut().zip(other.iter()).for_each(|(sum, sample)| *sum += sample);
     }
-    first.iter_mut().for_each(|sum| *sum *= share);
+    result.fill(0.0);
+    for plane in planes {
+        result.iter_mut().zip(&plane[from..]).for_each(|(sum, sample)| *sum += sample);
+    }
+    result.iter_mut().for_each(|sum| *sum *= share);
 }
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ fn read_watched(
         spent.time(&|| at(seconds))?;
         match guarded(|| stream.packet()) {
             Ok(None) => break,
+            Ok(Some([plane, ..])) if plane.is_empty() => {}
             Ok(Some(planes)) => {
                 if let Some(header) = header.take() {
                     output.begin(&header)?;

@@ -145,20 +145,22 @@ impl Stream {
         self.planes.first().map_or(0, |plane| plane.len() as u64)
     }
 
-    /// The samples of the next packet, a vector a channel; none at the end.
+    /// The samples of the next packet, a vector a channel; none at the end. What is left out leaves them
+    /// empty, so that whoever calls can stop in the middle of it.
     ///
     /// After a failure of class `decode` the next call goes on behind it.
     pub fn packet(&mut self) -> Result<Option<&mut [Vec<f32>]>, Failure> {
         if let Some(failure) = self.pending.take() {
             return Err(failure);
         }
-        while !std::mem::take(&mut self.ahead) {
+        if !std::mem::take(&mut self.ahead) {
             if self.end.is_some_and(|end| self.position >= end) {
                 return Ok(None);
             }
             let Some(decoded) = self.engine.decode(&mut self.planes)? else { return Ok(None) };
-            self.ahead = self.take(decoded);
+            let left = self.take(decoded);
             if let Some(failure) = self.pending.take() {
+                self.ahead = left;
                 return Err(failure);
             }
         }

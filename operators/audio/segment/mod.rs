@@ -80,7 +80,7 @@ pub enum Tail {
     /// It is left out.
     #[default]
     Drop,
-    /// It is filled up with silence.
+    /// It is filled up with silence. A window that begins before the recording has the start 0.
     Pad,
     /// It is a shorter clip.
     Keep,

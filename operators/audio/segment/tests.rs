@@ -163,6 +163,10 @@ fn recordings_without_a_window_are_filtered() {
     assert_eq!(cut(parameters, 400).reason(), "`windows` has none of it");
     let (_folder, parameters) = with_windows("item,start\na,0.6\n", json!({"frames": 50}));
     assert_eq!(cut(parameters, 400).reason(), "none of its `windows` lies within it");
+    let table = "item,start,end\na,0.1,0.2\na,0.2,0.3\na,9,9.9\n";
+    let (_folder, parameters) = with_windows(table, json!({"minimum": 0.2}));
+    let reason = "none of its `windows` is long enough, 2 are too short";
+    assert_eq!(cut(parameters, 400).reason(), reason);
 }
 
 /// A table that changed after it was checked is no fault of the recording: nothing is stored.

@@ -25,6 +25,8 @@ struct Recording {
     covered: u64,
     clips: u64,
     silent: u64,
+    /// Windows that were too short.
+    short: u64,
 }
 
 /// A clip that is given: silence before, frames of the recording, silence behind.
@@ -97,6 +99,7 @@ impl Recording {
             // That the end does not fill a clip is no news.
             Err("tails") => return Ok(()),
             Err(what) => {
+                self.short += u64::from(what == "windows_too_short");
                 output.count(what, 1);
                 return Ok(());
             }
@@ -142,6 +145,7 @@ impl operator::Map for Work {
             covered: 0,
             clips: 0,
             silent: 0,
+            short: 0,
         });
         Ok(())
     }
@@ -183,6 +187,9 @@ impl operator::Map for Work {
         }
         let reason = match (&self.segment.windows, recording.silent) {
             (None, 0) => format!("shorter than {}", self.segment.least()),
+            (Some(_), 0) if recording.short > 0 => {
+                format!("none of its `windows` is long enough, {} are too short", recording.short)
+            }
             (Some(_), 0) => "none of its `windows` lies within it".into(),
             (_, silent) => format!("all of its clips are silent, {silent} of them"),
         };

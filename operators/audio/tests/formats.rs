@@ -116,6 +116,31 @@ fn file(folder: &Path, name: &str, arguments: &str) -> Option<(PathBuf, Vec<u8>,
     Some((path, bytes, whole))
 }
 
+/// A page of 20 ms whose checksum is wrong is passed over by demuxers without a word.
+#[test]
+fn a_lost_page_is_noticed() {
+    if !ffmpeg_is_there("a_lost_page_is_noticed") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, arguments) in [
+        ("a.opus", "-c:a libopus -ar 48000 -page_duration 20000"),
+        ("a.ogg", "-c:a libvorbis -page_duration 20000"),
+    ] {
+        let Some((path, mut bytes, whole)) = file(folder.path(), name, arguments) else { continue };
+        let pages: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"OggS")).collect();
+        assert!(pages.len() > 20, "{name}: {} pages", pages.len());
+        bytes[pages[pages.len() / 2] + 40] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let (class, message) = rejected(&path, json!({}));
+        assert_eq!(class, "decode", "{name}: {message}");
+        assert!(message.ends_with("frames are missing"), "{name}: {message}");
+        let kept = decode(&path, json!({"on_damage": "keep"})).unwrap();
+        assert!(kept.samples.len() < whole.samples.len(), "{name}");
+        assert_eq!(kept.counts.iter().find(|(what, _)| *what == "skipped_packets").unwrap().1, 1, "{name}");
+    }
+}
+
 #[test]
 fn junk_and_tags_before_a_container_change_nothing() {
     if !ffmpeg_is_there("junk_and_tags_before_a_container_change_nothing") {

@@ -60,6 +60,8 @@ impl Stamps {
                 _ => unknown.push(index),
             }
         }
+        // The largest first, so that no thread is left with it while the others have nothing to do.
+        unknown.sort_by_key(|index| std::cmp::Reverse(items[*index].size));
         let next = AtomicUsize::new(0);
         let found = Mutex::new(Vec::with_capacity(unknown.len()));
         let view: &[Item] = items;

@@ -29,6 +29,9 @@ const VORBIS_BLOCK: i64 = 8192;
 /// The longest packet of Opus in frames, of which one may be lost at the border of two pages.
 const OPUS_PACKET: i64 = 5760;
 
+/// The shortest packets of Vorbis and Opus have 64 and 120 frames: that many are missing where one is.
+const JUMP: i64 = 64;
+
 /// Packets of AAC that are looked at before the first is decoded.
 const AHEAD: usize = 12;
 
@@ -48,6 +51,8 @@ pub(super) struct Coded {
     /// place of the first.
     tolerance: Option<i64>,
     origin: Option<i64>,
+    /// Where the next packet should be, in Ogg: a page that is lost leaves a gap.
+    expected: Option<i64>,
     /// Frames that the file promises, where it can be trusted.
     promised: Option<u64>,
     /// For MP3, the frames that may still be trimmed at the end: those that the Info tag says are padding.
@@ -86,6 +91,7 @@ impl Coded {
             packets: VecDeque::new(),
             tolerance: None,
             origin: None,
+            expected: None,
             promised: None,
             padding: None,
             open_ended: false,
@@ -150,6 +156,7 @@ impl Coded {
             _ => None,
         };
         (self.origin, self.promised, self.padding, self.decoded) = (None, None, None, 0);
+        self.expected = None;
         let Some(track) = self.symphonia() else { return };
         // Of an MP3 without an Info tag the length is an estimate.
         let tagged = codec == CODEC_ID_MP3 && (track.delay.is_some() || track.padding.is_some());
@@ -323,6 +330,7 @@ impl Coded {
         let mut lost = 0;
         let place = self.place(&packet);
         let origin = *self.origin.get_or_insert(place);
+        let expected = self.expected.replace(place.saturating_add(frames as i64));
         if let Some(tolerance) = self.tolerance {
             let gap = place - origin - i64::try_from(self.decoded).unwrap_or(i64::MAX);
             if gap < -tolerance {
@@ -334,6 +342,12 @@ impl Coded {
             }
             if gap > tolerance {
                 lost = gap.unsigned_abs();
+            } else if let Some(jump) = expected.map(|expected| place - expected).filter(|jump| *jump >= JUMP)
+                && self.is(FORMAT_ID_OGG)
+                // Of more channels the last page tells another place than the packets before it.
+                && self.channels <= 2
+            {
+                lost = jump.unsigned_abs();
             }
         }
         self.decoded += frames as u64 + lost;
