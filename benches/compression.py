@@ -19,7 +19,7 @@ LEVELS = (1, 3, 9)
 def clips(paths):
     """The bytes of each clip, and its seconds."""
     for path in paths:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(64, ["rate", "frames", "audio"]):
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=64, columns=["rate", "frames", "audio"]):
             for row in batch.to_pylist():
                 yield row["audio"]["bytes"], row["frames"] / row["rate"]
 

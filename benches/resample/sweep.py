@@ -92,7 +92,7 @@ def quality_table(found, from_rate, to_rate):
 
 
 def time_table(found, minutes):
-    print("\nCPU seconds for an hour of one channel.\n")
+    print("\nSeconds of one thread for an hour of one channel.\n")
     print("| | " + " | ".join(f"{a} → {b}" for a, b in PAIRS) + " |")
     print("| --- |" + " --: |" * len(PAIRS))
     generator = numpy.random.default_rng(1)
