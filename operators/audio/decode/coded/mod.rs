@@ -29,7 +29,7 @@ const VORBIS_BLOCK: i64 = 8192;
 /// The longest packet of Opus in frames, of which one may be lost at the border of two pages.
 const OPUS_PACKET: i64 = 5760;
 
-/// The shortest packets of Vorbis and Opus have 64 and 120 frames: that many are missing where one is.
+/// Encoders make no shorter packets than 128 frames of Vorbis and 120 of Opus: half of that is a gap.
 const JUMP: i64 = 64;
 
 /// Packets of AAC that are looked at before the first is decoded.

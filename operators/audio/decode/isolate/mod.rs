@@ -145,7 +145,7 @@ impl Exchange<'_> {
             Kind::End => self.output.end()?,
             Kind::Done => {
                 let mut answer = frame.json().map_err(End::Lost)?;
-                // A panic does not know where it is.
+                // A panic outside the decoders does not know where it is.
                 if let Answer::Rejected { offset, .. } = &mut answer
                     && offset.is_empty()
                 {
