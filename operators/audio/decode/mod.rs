@@ -91,7 +91,7 @@ pub enum OnDamage {
 
 impl Declare for Decode {
     const NAME: &'static str = "decode";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[Port { name: "from", many: false, about: "the items of a scan" }];
 }

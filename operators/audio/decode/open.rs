@@ -56,7 +56,7 @@ pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) ->
             Found::Track(track) => track,
             Found::Other(container) => container::Track { container, ..container::Track::default() },
         };
-        let track = container::Track { short: track.short || short, ..track };
+        let track = container::Track { short: short || track.cut.is_some(), ..track };
         let source = Shared::new(source);
         let first = attempt(Box::new(source.clone()), track.clone());
         let failed = match first {
@@ -76,6 +76,9 @@ fn attempt(mut source: Box<dyn MediaSource>, track: container::Track) -> Result<
     if track.container == "flac" {
         let end = container::behind_music(source.as_mut())?;
         source = Box::new(Part::new(source, 0, end).map_err(|error| reading(&error))?);
+    }
+    if let Some(cut) = &track.cut {
+        source = cut.of(source).map_err(|error| reading(&error))?;
     }
     source.rewind().map_err(|error| reading(&error))?;
     Ok(Engine::Coded(Box::new(Coded::open(source, track)?)))

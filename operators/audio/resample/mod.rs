@@ -1,7 +1,6 @@
 //! Changes the sample rate.
 
 mod engine;
-mod halve;
 mod kernel;
 mod overlap;
 mod plan;
@@ -52,7 +51,7 @@ pub struct Resample {
 
 impl Declare for Resample {
     const NAME: &'static str = "resample";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }

@@ -39,28 +39,22 @@ pub struct State<T> {
 }
 
 impl<T: Real> Overlap<T> {
-    /// With a filter whose time is in input samples; `correction` is multiplied with its response,
-    /// at fractions of the input's Nyquist frequency. Of input and output, so many samples as `lead`
-    /// says come before the signal's begin.
-    pub fn new(
-        blocks: Blocks,
-        kernel: &Kernel,
-        correction: impl Fn(f64) -> f64,
-        lead: (usize, usize),
-    ) -> Self {
+    /// With a filter whose time is in input samples; `lead` samples of the output come before the
+    /// signal's begin.
+    pub fn new(blocks: Blocks, kernel: &Kernel, lead: usize) -> Self {
         let mut planner = FftPlanner::new();
         let forward = planner.plan_fft_forward(blocks.input);
         let inverse = planner.plan_fft_inverse(blocks.output);
         let scratch = forward.get_inplace_scratch_len().max(inverse.get_inplace_scratch_len());
         let zeros = |length| vec![Complex::new(T::zero(), T::zero()); length];
-        let units = (blocks.first + lead.1).div_ceil(blocks.ratio.1).max(lead.0.div_ceil(blocks.ratio.0));
+        let units = (blocks.first + lead).div_ceil(blocks.ratio.1);
         Self {
-            response: response(&blocks, kernel, correction),
+            response: response(&blocks, kernel),
             spectrum: zeros(blocks.input),
             result: zeros(blocks.output),
             scratch: zeros(scratch),
-            before: units * blocks.ratio.0 - lead.0,
-            skip: units * blocks.ratio.1 - blocks.first - lead.1,
+            before: units * blocks.ratio.0,
+            skip: units * blocks.ratio.1 - blocks.first - lead,
             blocks,
             forward,
             inverse,
@@ -151,7 +145,7 @@ impl<T: Real> Overlap<T> {
 
 /// The filter's response at the bins that input and output share, with the factor that the FFTs
 /// leave to be divided by.
-fn response<T: Real>(blocks: &Blocks, kernel: &Kernel, correction: impl Fn(f64) -> f64) -> Vec<T> {
+fn response<T: Real>(blocks: &Blocks, kernel: &Kernel) -> Vec<T> {
     // At the higher of the two rates, for the filter has frequencies up to its Nyquist frequency.
     let length = blocks.input.max(blocks.output);
     let step = blocks.input as f64 / length as f64;
@@ -160,6 +154,5 @@ fn response<T: Real>(blocks: &Blocks, kernel: &Kernel, correction: impl Fn(f64) 
     FftPlanner::new().plan_fft_forward(length).process(&mut taps);
     let bins = blocks.input.min(blocks.output).div_ceil(2);
     let scale = 1.0 / (taps[0].re * blocks.input as f64);
-    let place = |bin: usize| 2.0 * bin as f64 / blocks.input as f64;
-    (0..bins).map(|bin| T::of(taps[bin].re * scale * correction(place(bin)))).collect()
+    taps[..bins].iter().map(|bin| T::of(bin.re * scale)).collect()
 }

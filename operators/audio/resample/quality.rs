@@ -10,7 +10,7 @@ use super::kernel::Kernel;
 #[serde(rename_all = "snake_case")]
 pub enum Quality {
     /// Within 0.1 dB up to 0.85 of the lower Nyquist frequency; aliases are 75 dB down, wherever they
-    /// fall. Single precision; a rate that falls to 0.37 of it or less is halved first.
+    /// fall. Single precision.
     Fast,
     /// Within 0.1 dB up to 0.9 of the lower Nyquist frequency; aliases are 110 dB down, wherever
     /// they fall. Single precision.

@@ -93,7 +93,7 @@ fn each_result_is_the_sum_that_defines_it() {
             let results = whole(&samples, from, to, quality);
             let kernel = quality.kernel(from.into(), to.into());
             let tolerance = match quality {
-                Quality::Fast => 1e-3,
+                Quality::Fast => 1e-4,
                 Quality::High => 5e-6,
                 Quality::Best => 2e-7,
             };

@@ -1,6 +1,5 @@
 //! The way from one rate to another, for all channels.
 
-use super::halve::Halve;
 use super::kernel::Kernel;
 use super::overlap::Overlap;
 use super::plan::{blocks, intermediate, reduced};
@@ -27,10 +26,7 @@ pub trait Way: Send {
 /// The way for two rates without a common divisor.
 pub fn way(from: u64, to: u64, quality: Quality, channels: usize) -> Box<dyn Way> {
     match quality {
-        Quality::Fast => {
-            halved(from, to, channels).unwrap_or_else(|| filtered::<f32>(from, to, quality, channels))
-        }
-        Quality::High => filtered::<f32>(from, to, quality, channels),
+        Quality::Fast | Quality::High => filtered::<f32>(from, to, quality, channels),
         Quality::Best => filtered::<f64>(from, to, quality, channels),
     }
 }
@@ -40,7 +36,7 @@ fn filtered<T: Real>(from: u64, to: u64, quality: Quality, channels: usize) -> B
     let kernel = quality.kernel(from, to);
     let plan = |from: u64, to: u64| blocks(from as usize, to as usize, kernel.half_width());
     if let Some(blocks) = plan(from, to) {
-        return Channels::of(Overlap::<T>::new(blocks, &kernel, |_| 1.0, (0, 0)), channels);
+        return Channels::of(Overlap::<T>::new(blocks, &kernel, 0), channels);
     }
     // To a rate that leaves room: above the signal's band there are only the images of its own
     // samples to be taken away.
@@ -52,20 +48,8 @@ fn filtered<T: Real>(from: u64, to: u64, quality: Quality, channels: usize) -> B
     let images = Kernel::new(quality.design().attenuation, band, 2.0 - band);
     let (from, to) = reduced(from * p, to * q);
     let polyphase = Polyphase::<T>::new(from, to, &images, true);
-    let overlap = Overlap::new(blocks, &kernel, |_| 1.0, (0, polyphase.lead()));
+    let overlap = Overlap::new(blocks, &kernel, polyphase.lead());
     Channels::of(Then::new(overlap, polyphase), channels)
-}
-
-/// Half of the samples go before the FFT, where so many are not needed.
-fn halved(from: u64, to: u64, channels: usize) -> Option<Box<dyn Way>> {
-    let quality = Quality::Fast;
-    let halve = Halve::new(to as f64 / from as f64)?;
-    let (half_from, half_to) = reduced(from, 2 * to);
-    let kernel = quality.kernel(half_from, half_to);
-    let reach = kernel.half_width() + halve.reach() as f64;
-    let blocks = blocks(half_from as usize, half_to as usize, reach)?;
-    let overlap = Overlap::new(blocks, &kernel, |place| 1.0 / halve.response(place / 2.0), (halve.lead(), 0));
-    Some(Channels::of(Then::new(halve, overlap), channels))
 }
 
 /// A stage with the state of each channel.

@@ -141,6 +141,47 @@ fn a_lost_page_is_noticed() {
     }
 }
 
+/// Whatever the container says that lies behind the end.
+#[test]
+fn what_comes_before_a_cut_is_kept() {
+    if !ffmpeg_is_there("what_comes_before_a_cut_is_kept") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut compared = 0;
+    for (name, arguments) in [
+        ("a.wav", "-c:a pcm_s16le"),
+        ("a.aiff", "-c:a pcm_s16be"),
+        ("a.caf", "-c:a pcm_s16be"),
+        ("a.flac", FLAC),
+        ("a.mp3", "-c:a libmp3lame"),
+        ("a.ogg", "-c:a libvorbis -page_duration 100000"),
+        ("b.ogg", "-c:a flac -sample_fmt s16 -page_duration 100000"),
+        ("a.opus", "-c:a libopus -ar 48000 -page_duration 100000"),
+        ("a.webm", "-c:a libopus -ar 48000"),
+        ("a.mka", FLAC),
+        ("b.mka", "-c:a libvorbis"),
+        ("c.mka", "-c:a pcm_s16le"),
+        ("d.mka", "-c:a aac -aac_pns 0"),
+        ("a.m4a", "-c:a aac -aac_pns 0 -movflags +faststart"),
+        ("b.m4a", "-c:a alac -movflags +faststart"),
+        ("c.m4a", "-c:a aac -aac_pns 0 -movflags +frag_keyframe+empty_moov -frag_duration 100000"),
+    ] {
+        let Some((path, bytes, whole)) = file(folder.path(), name, arguments) else { continue };
+        std::fs::write(&path, &bytes[..bytes.len() * 3 / 5]).unwrap();
+        let (class, message) = rejected(&path, json!({}));
+        assert_eq!(class, "truncated", "{name}: {message}");
+        let kept =
+            decode(&path, json!({"on_damage": "keep"})).unwrap_or_else(|stop| panic!("{name}: {stop:?}"));
+        let share = kept.frames() as f64 / whole.frames() as f64;
+        assert!((0.35..0.85).contains(&share), "{name}: {share}");
+        let near = distance(&whole.samples[..kept.samples.len()], &kept.samples);
+        assert!(near >= 60.0, "{name}: {near:.1} dB");
+        compared += 1;
+    }
+    assert!(compared >= 8, "{compared}");
+}
+
 #[test]
 fn junk_and_tags_before_a_container_change_nothing() {
     if !ffmpeg_is_there("junk_and_tags_before_a_container_change_nothing") {

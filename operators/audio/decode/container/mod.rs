@@ -2,6 +2,7 @@
 
 mod aiff;
 mod caf;
+mod cut;
 mod flac;
 mod magic;
 mod mkv;
@@ -17,6 +18,7 @@ use symphonia::core::io::MediaSource;
 use super::failure::{Failure, not_here, reading};
 use super::pcm::Pcm;
 
+pub(super) use cut::Cut;
 pub(super) use flac::{Tail, place as flac_place, plain as plain_flac};
 pub(super) use mkv::skip as skip_matroska;
 
@@ -48,6 +50,8 @@ pub(super) struct Track {
     pub(super) bit_rate: Option<u64>,
     /// Whether the file ends before the file within it does.
     pub(super) short: bool,
+    /// What is read of a file that ends too early.
+    pub(super) cut: Option<Cut>,
 }
 
 /// What is left out of what the codec gives.

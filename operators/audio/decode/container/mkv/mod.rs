@@ -2,6 +2,7 @@
 //! leave out.
 
 mod codec;
+mod cut;
 mod ebml;
 mod skip;
 
@@ -56,7 +57,8 @@ pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
         match track.check() {
             Ok(()) => {
                 let padding = file.padding(&mut window, track, from, to)?;
-                return Ok(Found::Track(file.track(track, padding)));
+                let cut = cut::cut(&mut window, from)?;
+                return Ok(Found::Track(Track { cut, ..file.track(track, padding) }));
             }
             Err(failure) => refused = refused.or(Some(failure)),
         }
@@ -306,8 +308,7 @@ impl File {
             id: u32::try_from(audio.number).ok(),
             trim,
             seconds: (seconds > 0.0 && seconds.is_finite()).then_some(seconds),
-            bit_rate: None,
-            short: false,
+            ..Track::default()
         }
     }
 }

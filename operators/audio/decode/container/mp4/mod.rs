@@ -2,6 +2,7 @@
 //! iTunes' own tag leave out.
 
 mod audio;
+mod cut;
 mod descriptors;
 mod raw;
 
@@ -54,7 +55,10 @@ pub(super) fn find(source: &mut dyn MediaSource) -> Result<Found, Failure> {
     for track in movie.tracks.iter().filter(|track| track.sound) {
         match track.check() {
             Ok(()) if track.is_raw() => return movie.pieces(&mut window, track),
-            Ok(()) => return Ok(Found::Track(movie.track(track))),
+            Ok(()) => {
+                let cut = cut::cut(&mut window)?;
+                return Ok(Found::Track(Track { cut, ..movie.track(track) }));
+            }
             Err(failure) => refused = refused.or(Some(failure)),
         }
     }
@@ -134,7 +138,7 @@ impl Movie {
             (self.scale > 0 && self.duration > 0).then(|| self.duration as f64 / self.scale as f64)
         };
         let bit_rate = audio.descriptors.bit_rate.filter(|rate| *rate > 0).map(u64::from);
-        Track { container: "mp4", id: Some(audio.id), trim, seconds, bit_rate, short: false }
+        Track { container: "mp4", id: Some(audio.id), trim, seconds, bit_rate, ..Track::default() }
     }
 
     /// How long an edit lasts.
