@@ -1,5 +1,6 @@
 //! The commands.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -92,6 +93,8 @@ fn options(limits: Option<&Limits>) -> Options {
         memory: limits.and_then(|limits| limits.memory).unwrap_or_else(Size::of_machine).0,
         max_rejects: limits.map_or(MaxRejects::default(), |limits| limits.max_rejects),
         block: limits.map_or(BLOCK, |limits| limits.block),
+        again: BTreeMap::new(),
+        until: None,
     }
 }
 

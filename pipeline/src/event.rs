@@ -49,6 +49,8 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     pub status: Status,
+    /// Items that were computed; the others were there.
+    pub computed: u64,
     /// Items that came in.
     pub items_in: u64,
     /// Items that went out.

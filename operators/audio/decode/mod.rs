@@ -47,8 +47,8 @@ pub struct Decode {
     channels: Channels,
     /// The part of each recording that is decoded: all of it unless given. It is sought. Formats without
     /// loss, and WAV, give exactly what a cut of the whole recording would give; with other codecs the
-    /// decoder begins earlier and has settled, up to rounding, where the range begins. A recording that
-    /// ends before the range begins is filtered.
+    /// decoder begins earlier and has settled where the range begins: what differs from that cut is at least
+    /// 90 dB down. A recording that ends before the range begins is filtered.
     #[serde(default)]
     range: Option<Range>,
     /// What becomes of a recording that is damaged.

@@ -1,4 +1,4 @@
-//! One bucket: its items worked on at once, written in the order of their keys.
+//! One bucket: its items worked on at once or copied, written in the order of their keys.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,16 +15,17 @@ use tokio::sync::oneshot;
 use super::budget::{Budget, Permit};
 use super::chain::{Trail, add_counters, caught};
 use super::columns::ItemColumns;
-use super::footer::Footer;
-use super::items::Bucket;
+use super::copy::Copier;
+use super::footer::{Fate as Outcome, Footer};
 use super::pool::{Desk, Fate, Pool};
+use super::reuse::Task;
 use super::rows::Rows;
 use super::shard::ShardWriter;
 use crate::error::Error;
 use crate::event::Event;
 use crate::flow::{Block, Header};
 use crate::operator::{Item, Output, SinkRows, Step, Stop, Storage};
-use crate::store::{Counts, Filtered, ItemEntry, Rejected, Store};
+use crate::store::{Filtered, ItemEntry, Rejected, Store};
 
 /// What all buckets of a unit share.
 pub struct Shared {
@@ -176,16 +177,31 @@ fn work(
     (if broken { Fate::Broken } else { Fate::Good }, Done { index, rows, step, trail, complete })
 }
 
-/// Computes a bucket's shard and gives its digest and number of rows.
-pub async fn compute(bucket: &Bucket, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
+/// Writes a bucket's shard and gives its digest and number of rows: what is known of items is copied, the
+/// others are computed. What turns out to be damaged is not known.
+pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
+    let mut task = task.clone();
+    loop {
+        match attempt(&task, shared).await {
+            Err(Error::Store { path, .. })
+                if task.known.iter().flatten().any(|known| *known.shard == path) =>
+            {
+                task.distrust(&path);
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn attempt(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
     // What is done goes to a thread that writes, so that work is handed out meanwhile. How much waits there
     // is bounded by the budget, which the rows are held from until they are written.
     let (sender, receiver) = mpsc::channel();
     let writing = tokio::task::spawn_blocking({
-        let (bucket, shared) = (bucket.clone(), shared.clone());
-        move || write(&bucket, &shared, &receiver)
+        let (task, shared) = (task.clone(), shared.clone());
+        move || write(&task, &shared, &receiver)
     });
-    let begun = items(bucket, shared, &sender).await;
+    let begun = items(task, shared, &sender).await;
     drop(sender);
     let written = writing.await.map_err(|error| Error::Other(error.to_string()))?;
     // Why writing ended early says more than that it did.
@@ -197,14 +213,16 @@ pub async fn compute(bucket: &Bucket, shared: &Arc<Shared>) -> Result<(String, u
     }
 }
 
-/// Has the items of a bucket worked on, and sends what becomes of each to be written, in the order of keys.
-async fn items(bucket: &Bucket, shared: &Arc<Shared>, sender: &mpsc::Sender<Done>) -> Result<(), Error> {
+/// Has items of a bucket worked on, and sends what becomes of each to be written, in the order of keys.
+async fn items(task: &Task, shared: &Arc<Shared>, sender: &mpsc::Sender<Done>) -> Result<(), Error> {
+    let bucket = &task.bucket;
     let mut running = FuturesUnordered::new();
     let mut waiting: BTreeMap<usize, Done> = BTreeMap::new();
-    let order = order(&bucket.items, shared.threads);
+    let due: Vec<usize> = task.computed().collect();
+    let order = order(&bucket.items, &due, shared.threads);
     let (mut submitted, mut sent) = (0, 0);
-    while sent < bucket.items.len() {
-        while submitted < bucket.items.len() && running.len() < shared.threads + 1 {
+    while sent < due.len() {
+        while submitted < due.len() && running.len() < shared.threads + 1 {
             let Some(permit) = admit(shared, &mut waiting, running.is_empty()).await? else { break };
             let (sender, receiver) = oneshot::channel();
             let index = order[submitted];
@@ -229,7 +247,9 @@ async fn items(bucket: &Bucket, shared: &Arc<Shared>, sender: &mpsc::Sender<Done
         shared.progress.add(&done.trail.times());
         shared.progress.items.fetch_add(1, Ordering::Relaxed);
         waiting.insert(done.index, done);
-        while let Some(done) = waiting.remove(&sent) {
+        while sent < due.len()
+            && let Some(done) = waiting.remove(&due[sent])
+        {
             if sender.send(done).is_err() {
                 return Err(Error::Other("a shard could not be written".into()));
             }
@@ -241,29 +261,59 @@ async fn items(bucket: &Bucket, shared: &Arc<Shared>, sender: &mpsc::Sender<Done
 
 /// Writes a bucket's shard; none where items are missing.
 fn write(
-    bucket: &Bucket,
+    task: &Task,
     shared: &Shared,
     receiver: &mpsc::Receiver<Done>,
 ) -> Result<Option<(String, u64)>, Error> {
+    let bucket = &task.bucket;
     let temporary = shared.scratch.join(bucket.path.replace('/', "-"));
     let mut writer = ShardWriter::create(&temporary, shared.schema.clone(), shared.storage)?;
-    let mut footer = Footer { counts: vec![Counts::default(); shared.operators], ..Footer::default() };
-    for item in &bucket.items {
-        let Ok(done) = receiver.recv() else { return Ok(None) };
-        commit(done, item, shared, &mut writer, &mut footer)?;
+    let (mut footer, mut filtered, mut copier) = (Footer::default(), Vec::new(), Copier::default());
+    for (item, known) in bucket.items.iter().zip(&task.known) {
+        let outcome = match known {
+            Some(known) => {
+                let mut outcome = known.fate.clone();
+                if let Outcome::Kept(entry, _) = &mut outcome {
+                    let first = writer.rows();
+                    copier.copy(&known.shard, entry, &shared.schema, &mut writer)?;
+                    (entry.first, entry.file) = (first, 0);
+                }
+                outcome
+            }
+            None => match receiver.recv() {
+                Ok(done) => commit(done, item, shared, &mut writer)?,
+                Err(_) => return Ok(None),
+            },
+        };
+        match outcome {
+            Outcome::Kept(entry, counts) => {
+                footer.items.push(entry);
+                footer.counts.push(counts);
+            }
+            Outcome::Filtered(entry, counts) => {
+                footer.filtered.push(entry);
+                filtered.push(counts);
+            }
+            Outcome::Rejected(entry) => footer.rejected.push(entry),
+        }
     }
+    footer.counts.extend(filtered);
     let rows = writer.rows();
     let digest = writer.finish(&footer)?;
-    shared.store.publish(&temporary, &bucket.path)?;
+    if task.again {
+        shared.store.publish_again(&temporary, &bucket.path)?;
+    } else {
+        shared.store.publish(&temporary, &bucket.path)?;
+    }
     Ok(Some((digest, rows)))
 }
 
 /// The order in which items are begun: those that would keep one thread busy while the others have
 /// nothing left to do come first, the largest of them before all; the rest by key, as they are written.
-fn order(items: &[Item], threads: usize) -> Vec<usize> {
-    let total: u64 = items.iter().map(|item| item.size).sum();
+fn order(items: &[Item], due: &[usize], threads: usize) -> Vec<usize> {
+    let total: u64 = due.iter().map(|index| items[*index].size).sum();
     let large = total / (threads as u64 * 4).max(1);
-    let mut order: Vec<usize> = (0..items.len()).collect();
+    let mut order = due.to_vec();
     order.sort_by_key(|index| {
         let size = items[*index].size;
         std::cmp::Reverse(if size > large { size } else { 0 })
@@ -289,52 +339,29 @@ async fn admit(
     Ok(if idle { shared.budget.admit(bytes).await } else { None })
 }
 
-/// Writes an item's rows, or what became of it, into the shard.
-fn commit(
-    done: Done,
-    item: &Item,
-    shared: &Shared,
-    writer: &mut ShardWriter,
-    footer: &mut Footer,
-) -> Result<(), Error> {
+/// Writes an item's rows into the shard; gives what became of it.
+fn commit(done: Done, item: &Item, shared: &Shared, writer: &mut ShardWriter) -> Result<Outcome, Error> {
     let operator = done.trail.failed();
     let (key, input) = (item.key.to_string(), item.digest.clone());
     match done.step {
         Ok(()) => {
             let (output, rows, bytes) = (done.rows.digest(), done.rows.count, done.rows.bytes);
-            footer.items.push(ItemEntry {
-                item: key,
-                input,
-                output,
-                file: 0,
-                first: writer.rows(),
-                rows,
-                bytes,
-            });
+            let entry = ItemEntry { item: key, input, output, file: 0, first: writer.rows(), rows, bytes };
             done.rows.drain(|batch| writer.push(&batch))?;
-            footer.count(&done.trail.counts);
+            Ok(Outcome::Kept(entry, done.trail.counts))
         }
         Err(Stop::Filtered { reason }) => {
-            footer.filtered.push(Filtered { item: key, input, operator, reason });
-            if done.complete {
-                footer.count(&done.trail.counts);
-            }
+            let counts = if done.complete { done.trail.counts } else { Vec::new() };
+            Ok(Outcome::Filtered(Filtered { item: key, input, operator, reason }, counts))
         }
         Err(Stop::Rejected { class, offset, message }) => {
-            footer.rejected.push(Rejected {
-                item: key,
-                input,
-                operator,
-                class: class.into(),
-                offset,
-                message,
-            });
+            let class = class.into();
+            Ok(Outcome::Rejected(Rejected { item: key, input, operator, class, offset, message }))
         }
         Err(Stop::Transient { message }) => {
             let stage = shared.stages.get(operator).cloned().unwrap_or_default();
-            return Err(Error::Item { stage, item: key, message });
+            Err(Error::Item { stage, item: key, message })
         }
-        Err(Stop::Cancelled) => return Err(Error::Cancelled),
+        Err(Stop::Cancelled) => Err(Error::Cancelled),
     }
-    Ok(())
 }

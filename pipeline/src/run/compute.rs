@@ -1,7 +1,8 @@
 //! Computing a unit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,17 +14,19 @@ use datafusion_execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt};
 
+use super::before::Before;
 use super::bucket::{Progress, Shared};
 use super::budget::Budget;
 use super::chain::Chain;
+use super::check;
 use super::columns::ItemColumns;
 use super::dataset;
 use super::engine::Engine;
 use super::footer::Footer;
 use super::fused::FusedExec;
-use super::items::Bucket;
 use super::pool::Pool;
 use super::resolve::{Known, Resolved};
+use super::reuse::{Again, Task};
 use super::shard::WRITER_BYTES;
 use super::unit::{Feed, Unit, digest};
 use crate::error::Error;
@@ -36,41 +39,99 @@ use crate::store::{Counts, Snapshot, StoredFile, digest_file};
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
 
+/// What computing a unit came to.
+pub struct Computed {
+    pub status: Status,
+    pub snapshot: Snapshot,
+    /// Seconds within each operator.
+    pub seconds: Vec<f64>,
+    /// Items that were computed; the others were there.
+    pub items: u64,
+}
+
 impl Engine {
     pub(super) async fn compute_items(
         &self,
         pipeline: &Pipeline,
         unit: &Unit,
         resolved: &Resolved,
-    ) -> Result<(Status, Snapshot, Vec<f64>), Error> {
+        known: &Known,
+        before: Option<&Before>,
+        why: &[String],
+    ) -> Result<Computed, Error> {
         let name = &pipeline.stages[unit.stage].name;
-        let all = self.buckets(pipeline, unit, resolved);
-        let missing: Vec<Bucket> = all.iter().filter(|bucket| !self.exists(&bucket.path)).cloned().collect();
-        let status = match missing.len() {
+        let again = self.again(name);
+        let mut tasks = self.tasks(self.buckets(pipeline, unit, resolved), again)?;
+        let mut digests = self.trusted(&mut tasks, again, before)?;
+        let items: usize = tasks.iter().map(|task| task.bucket.items.len()).sum();
+        let due: Vec<Task> = tasks.iter().filter(|task| task.due()).cloned().collect();
+        let total = due.iter().map(|task| task.computed().count() as u64).sum();
+        let status = match due.len() {
             0 => Status::Reused,
-            n if n == all.len() => Status::Computed,
+            _ if total == items as u64 => Status::Computed,
             _ => Status::Partial,
         };
-        let (mut digests, mut seconds) = (HashMap::new(), Vec::new());
-        if !missing.is_empty() {
-            let total = missing.iter().map(|bucket| bucket.items.len() as u64).sum();
-            let why = self.why(pipeline, unit, resolved)?;
+        let mut seconds = Vec::new();
+        if !due.is_empty() {
             self.message(name, format!("computing: {}", why.join("; ")));
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
-            (digests, seconds) =
-                self.compute_buckets(pipeline, unit, missing, total, resolved.columns.clone()).await?;
+            self.vouch_for_items(unit, known, &due)?;
+            let (written, times) =
+                self.compute_buckets(pipeline, unit, due, total, resolved.columns.clone()).await?;
+            digests.extend(written);
+            seconds = times;
         }
         let digest = |path: &str| match digests.remove(path) {
             Some(digest) => Ok(digest),
             None => digest_file(&self.store.path(path), &self.cancel),
         };
-        let snapshot = self.assemble(unit, resolved, &all, digest)?;
+        let snapshot = self.assemble(unit, resolved, &tasks, digest)?;
         let found = snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len();
-        let items: usize = all.iter().map(|bucket| bucket.items.len()).sum();
         if found != items {
             return Err(Error::stage(name, format!("{items} items went in, {found} are accounted for")));
         }
-        Ok((status, snapshot, seconds))
+        Ok(Computed { status, snapshot, seconds, items: total })
+    }
+
+    /// The shards that items to be computed are read from are what they were.
+    fn vouch_for_items(&self, unit: &Unit, known: &Known, due: &[Task]) -> Result<(), Error> {
+        let items = due.iter().flat_map(|task| task.computed().map(|index| &task.bucket.items[index]));
+        let paths: HashSet<&Path> =
+            items.filter(|item| item.rows.is_some()).filter_map(|item| item.place.path()).collect();
+        let heads = unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head));
+        let files = heads.flat_map(|head| &head.files);
+        self.vouch(&known.vouched, files.filter(|file| paths.contains(self.store.path(&file.path).as_path())))
+    }
+
+    /// The digests of shards that exist. Those that the last snapshot does not vouch for, such as what a killed
+    /// run has left, are looked through; what is damaged is taken out of the way, to be computed.
+    fn trusted(
+        &self,
+        tasks: &mut [Task],
+        again: Again,
+        before: Option<&Before>,
+    ) -> Result<HashMap<String, String>, Error> {
+        let files = before.and_then(|before| before.snapshot.as_ref()).map_or(&[][..], |old| &old.files[..]);
+        let mut digests: HashMap<String, String> =
+            files.iter().map(|file| (file.path.clone(), file.digest.clone())).collect();
+        for task in tasks.iter_mut().filter(|task| !task.due()) {
+            let relative = &task.bucket.path;
+            if digests.contains_key(relative) {
+                continue;
+            }
+            let path = self.store.path(relative);
+            match check::shard(&path, &self.cancel) {
+                Ok(digest) => {
+                    digests.insert(relative.clone(), digest);
+                }
+                Err(Error::Store { .. }) => {
+                    self.store.set_aside(relative, &self.store.scratch()?)?;
+                    *task = self.task(task.bucket.clone(), again)?;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(digests)
     }
 
     /// The snapshot that shards amount to, from their footers. `digest_of` gives the digest of a shard's file.
@@ -78,7 +139,7 @@ impl Engine {
         &self,
         unit: &Unit,
         resolved: &Resolved,
-        all: &[Bucket],
+        tasks: &[Task],
         mut digest_of: impl FnMut(&str) -> Result<String, Error>,
     ) -> Result<Snapshot, Error> {
         let mut snapshot = Snapshot {
@@ -91,21 +152,23 @@ impl Engine {
             rejected: Vec::new(),
             counts: vec![Counts::default(); unit.stages().len()],
         };
-        for bucket in all {
+        for Task { bucket, shard, again, .. } in tasks {
             let path = self.store.path(&bucket.path);
-            let (footer, rows) = Footer::read(&path)?;
+            let (footer, rows) = match shard {
+                Some(read) if !again => (**read).clone(),
+                _ => Footer::read(&path)?,
+            };
             let digest = digest_of(&bucket.path)?;
             let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
             let file = snapshot.files.len();
+            let counts = footer.total(snapshot.counts.len());
             snapshot.files.push(StoredFile { path: bucket.path.clone(), bytes, digest, rows });
             snapshot
                 .items
                 .extend(footer.items.into_iter().map(|entry| crate::store::ItemEntry { file, ..entry }));
             snapshot.filtered.extend(footer.filtered);
             snapshot.rejected.extend(footer.rejected);
-            for (total, counts) in snapshot.counts.iter_mut().zip(&footer.counts) {
-                total.add(counts);
-            }
+            snapshot.counts.iter_mut().zip(&counts).for_each(|(total, counts)| total.add(counts));
         }
         snapshot.items.sort_by(|a, b| a.item.cmp(&b.item));
         snapshot.filtered.sort_by(|a, b| a.item.cmp(&b.item));
@@ -121,7 +184,7 @@ impl Engine {
         &self,
         pipeline: &Pipeline,
         unit: &Unit,
-        mut missing: Vec<Bucket>,
+        mut tasks: Vec<Task>,
         total: u64,
         columns: Option<Arc<ItemColumns>>,
     ) -> Result<(HashMap<String, String>, Vec<f64>), Error> {
@@ -150,12 +213,16 @@ impl Engine {
         let context = Arc::new(TaskContext::default().with_runtime(runtime));
         let scratch = self.store.scratch()?;
         // What has the name of a shard and cannot be read is no shard.
-        missing.iter().try_for_each(|bucket| self.store.set_aside(&bucket.path, &scratch))?;
+        let unreadable = tasks.iter().filter(|task| task.shard.is_none());
+        unreadable.into_iter().try_for_each(|task| self.store.set_aside(&task.bucket.path, &scratch))?;
         let stages: Vec<String> = links.iter().map(|link| link.stage.clone()).collect();
         let name = pipeline.stages[unit.stage].name.clone();
-        let partitions = missing.len();
+        let partitions = tasks.len();
         // What takes longest is begun first.
-        missing.sort_by_key(|bucket| std::cmp::Reverse(bucket.items.iter().map(|item| item.size).max()));
+        let size = |task: &Task, index: usize| task.bucket.items[index].size;
+        tasks.sort_by_key(|task| {
+            std::cmp::Reverse(task.computed().map(|index| size(task, index)).max().unwrap_or(0))
+        });
         let writers = self.options.threads as u64 * WRITER_BYTES;
         let shared = Shared {
             store: self.store.clone(),
@@ -172,7 +239,7 @@ impl Engine {
             stages,
             pool: Pool::start(&chain, self.options.threads, &self.cancel)?,
             threads: self.options.threads,
-            bytes: missing.iter().flat_map(|bucket| &bucket.items).map(|item| item.size).sum(),
+            bytes: tasks.iter().flat_map(|task| task.computed().map(|index| size(task, index))).sum(),
             state: unit.stages().iter().map(|stage| pipeline.stages[*stage].operator.memory()).sum(),
             budget: Budget::new(self.options.memory, writers, &memory),
             scratch: scratch.path().to_owned(),
@@ -183,7 +250,7 @@ impl Engine {
                 times: (0..chain.len()).map(|_| AtomicU64::new(0)).collect(),
             },
         };
-        let plan = Arc::new(FusedExec::new(links, missing, shared));
+        let plan = Arc::new(FusedExec::new(links, tasks, shared));
         let partition = |partition: usize| {
             let stream = plan.execute(partition, context.clone());
             async move { stream?.try_collect::<Vec<RecordBatch>>().await }
@@ -246,19 +313,19 @@ impl Engine {
         unit: &Unit,
         resolved: &Resolved,
         known: &Known,
-    ) -> Result<(Status, Snapshot, Vec<f64>), Error> {
+        why: &[String],
+    ) -> Result<Computed, Error> {
         let stage = &pipeline.stages[unit.stage];
         let Body::Dataset(dataset) = stage.operator.body() else {
             return Err(Error::stage(&stage.name, "is not a dataset operator"));
         };
-        let why = self.why(pipeline, unit, resolved)?;
         self.message(&stage.name, format!("computing: {}", why.join("; ")));
         (self.reporter)(Event::Started { stage: stage.name.clone(), items: 0 });
         let scratch = self.store.scratch()?;
         let output = scratch.path().join("output");
         std::fs::create_dir(&output).map_err(Error::io(&output))?;
-        // A folder that no snapshot vouches for may be incomplete.
-        self.store.set_aside(&dataset::folder(&resolved.fingerprint, &resolved.inputs), &scratch)?;
+        let heads = unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head));
+        self.vouch(&known.vouched, heads.flat_map(|head| &head.files))?;
         let mut inputs = Vec::new();
         for (port, feeds) in &unit.feeds {
             let feeds =
@@ -277,14 +344,21 @@ impl Engine {
         let (store, reporter, cancel) = (self.store.clone(), self.reporter.clone(), self.cancel.clone());
         let (fingerprint, digest) = (resolved.fingerprint.clone(), resolved.inputs.clone());
         let begin = Instant::now();
-        let name = stage.name.clone();
+        let (name, again) = (stage.name.clone(), self.again(&stage.name) != Again::Nothing);
         let work = move || {
-            dataset::compute(&store, dataset.as_ref(), &job, (&fingerprint, &digest), &reporter, &cancel)
+            dataset::compute(
+                &store,
+                dataset.as_ref(),
+                &job,
+                (&fingerprint, &digest, again),
+                &reporter,
+                &cancel,
+            )
         };
         let ended = tokio::task::spawn_blocking(work).await;
         let (snapshot, mut seconds) = ended.map_err(|error| Error::stage(&name, error.to_string()))??;
         seconds.push(begin.elapsed().as_secs_f64());
-        Ok((Status::Computed, snapshot, seconds))
+        Ok(Computed { status: Status::Computed, snapshot, seconds, items: 0 })
     }
 
     pub(super) fn input(

@@ -12,18 +12,24 @@ use crate::operator::{Dataset, DatasetJob};
 use crate::store::digest_file;
 use crate::store::{Counts, Snapshot, Store, StoredFile};
 
-/// Runs a job and keeps its files; a folder that exists is kept as it is.
+/// Runs a job and keeps its files.
 pub fn compute(
     store: &Store,
     dataset: &dyn Dataset,
     job: &DatasetJob,
-    (fingerprint, inputs): (&str, &str),
+    (fingerprint, inputs, again): (&str, &str, bool),
     reporter: &Reporter,
     cancel: &CancellationToken,
 ) -> Result<(Snapshot, Vec<f64>), Error> {
     let report = dataset.run(job, reporter, cancel)?;
     let folder = folder(fingerprint, inputs);
-    store.publish(&job.output, &folder)?;
+    // Another run may have ended with the same stage meanwhile; whose files they are has to be told.
+    let _lock = store.lock()?;
+    if !again && let Some(theirs) = store.snapshot(fingerprint, inputs)? {
+        return Ok((theirs, report.seconds));
+    }
+    // A folder that is there is vouched for by no snapshot, or is to be made again.
+    store.publish_again(&job.output, &folder)?;
     let files = files(store, &folder, cancel)?;
     if files.is_empty() {
         return Err(Error::stage(&job.stage, "left no files"));
@@ -44,6 +50,7 @@ pub fn compute(
         rejected: Vec::new(),
         counts,
     };
+    store.keep_snapshot(&snapshot)?;
     Ok((snapshot, report.seconds))
 }
 

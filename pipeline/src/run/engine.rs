@@ -1,19 +1,21 @@
 //! The engine: finds out what has to be computed, and computes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
+use super::compute::Computed;
 use super::options::Options;
 use super::resolve::Known;
+use super::reuse::Again;
 use super::table;
 use super::unit::Unit;
 use crate::error::Error;
 use crate::event::{Event, Reporter, Status, Summary};
 use crate::operator::Table;
 use crate::spec::Pipeline;
-use crate::store::{RunRecord, StageRecord, Stamps, Store};
+use crate::store::{RunRecord, StageRecord, Store};
 
 /// Runs pipelines.
 pub struct Engine {
@@ -74,25 +76,40 @@ impl Engine {
         summaries: &mut BTreeMap<String, Summary>,
         rejects: &mut Option<Error>,
     ) -> Result<(), Error> {
-        let mut known = Known { stamps: Stamps::load(&self.store), keeps: true, ..Known::default() };
-        for unit in Unit::of(pipeline)? {
+        let mut known = Known { keeps: true, ..self.knowledge() };
+        for unit in self.units(pipeline)? {
+            let begin = Instant::now();
             let name = pipeline.stages[unit.stage].name.clone();
             let resolved = self
                 .resolve(pipeline, &unit, &mut known)?
                 .ok_or_else(|| Error::stage(&name, "reads a stage that has no output"))?;
-            let (status, snapshot, seconds) = match &resolved.snapshot {
-                Some(snapshot) => (Status::Reused, snapshot.clone(), Vec::new()),
+            let there = resolved.snapshot.clone().filter(|_| self.again(&name) == Again::Nothing);
+            let mut why = Vec::new();
+            let computed = match there {
+                Some(snapshot) => {
+                    Computed { status: Status::Reused, snapshot, seconds: Vec::new(), items: 0 }
+                }
                 None => {
+                    let before = self.before(pipeline, &unit)?;
+                    why = self.why(pipeline, &unit, &resolved, before.as_ref());
                     known.stamps.save(&self.store)?;
-                    let (status, snapshot, seconds) = match &resolved.items {
-                        Some(_) => self.compute_items(pipeline, &unit, &resolved).await?,
-                        None => self.compute_dataset(pipeline, &unit, &resolved, &known).await?,
+                    if resolved.snapshot.is_some() {
+                        // What it names is about to be another.
+                        self.store.forget_snapshot(&resolved.fingerprint, &resolved.inputs)?;
+                    }
+                    let computed = match &resolved.items {
+                        Some(_) => {
+                            self.compute_items(pipeline, &unit, &resolved, &known, before.as_ref(), &why)
+                                .await?
+                        }
+                        None => self.compute_dataset(pipeline, &unit, &resolved, &known, &why).await?,
                     };
-                    self.store.keep_snapshot(&snapshot)?;
-                    (status, snapshot, seconds)
+                    self.store.keep_snapshot(&computed.snapshot)?;
+                    computed
                 }
             };
-            self.summarise(pipeline, &unit, &known, &snapshot, status, &seconds, summaries);
+            let snapshot = &computed.snapshot;
+            let computed_items = self.summarise(pipeline, &unit, &known, &computed, summaries);
             if let Some(items) = &resolved.items {
                 let (rejected, items) = (snapshot.rejected.len() as u64, items.len() as u64);
                 if rejects.is_none() && self.options.max_rejects.exceeded(rejected, items) {
@@ -101,7 +118,7 @@ impl Engine {
                 }
             }
             if pipeline.stages[unit.stage].declaration.report {
-                let (columns, rows) = table::rows(&self.store, &snapshot)?;
+                let (columns, rows) = table::rows(&self.store, snapshot)?;
                 (self.reporter)(Event::Result { stage: name.clone(), columns, rows });
             }
             let stage = StageRecord {
@@ -110,11 +127,39 @@ impl Engine {
                 reads: resolved.reads,
                 chain: unit.links(pipeline),
                 seed: pipeline.seed,
+                why,
+                items: computed_items.0,
+                computed: computed_items.1,
+                rejected: snapshot.rejected.len() as u64,
+                seconds: begin.elapsed().as_secs_f64(),
+                bytes: snapshot.files.iter().map(|file| file.bytes).sum(),
             };
             record.stages.insert(name, stage);
-            known.snapshots.insert(unit.stage, snapshot);
+            known.snapshots.insert(unit.stage, computed.snapshot);
         }
         known.stamps.save(&self.store)
+    }
+
+    /// The units to be run: all, or those that a stage needs.
+    pub(super) fn units(&self, pipeline: &Pipeline) -> Result<Vec<Unit>, Error> {
+        let all = Unit::of(pipeline)?;
+        let Some(until) = &self.options.until else { return Ok(all) };
+        let target = pipeline.find(until)?;
+        // A stage that keeps nothing runs in those below it.
+        let mut wanted: BTreeSet<usize> = if pipeline.stages[target].materialises() {
+            [target].into()
+        } else {
+            let runs = |unit: &&Unit| {
+                unit.stages().contains(&target) || unit.feeds().any(|feed| feed.head == target)
+            };
+            all.iter().filter(runs).map(|unit| unit.stage).collect()
+        };
+        for unit in all.iter().rev() {
+            if wanted.contains(&unit.stage) {
+                wanted.extend(unit.feeds().map(|feed| feed.head));
+            }
+        }
+        Ok(all.into_iter().filter(|unit| wanted.contains(&unit.stage)).collect())
     }
 
     pub(super) fn message(&self, stage: &str, text: String) {

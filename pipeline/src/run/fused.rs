@@ -14,7 +14,7 @@ use datafusion_physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion_physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 
 use super::bucket::{Shared, compute};
-use super::items::Bucket;
+use super::reuse::Task;
 use crate::error::Error;
 use crate::operator::Link;
 
@@ -22,21 +22,21 @@ use crate::operator::Link;
 pub struct FusedExec {
     /// Its serialised form: operators by name and parameters.
     links: Vec<Link>,
-    buckets: Arc<Vec<Bucket>>,
+    tasks: Arc<Vec<Task>>,
     shared: Arc<Shared>,
     properties: Arc<PlanProperties>,
 }
 
 impl FusedExec {
     /// A node for these buckets.
-    pub fn new(links: Vec<Link>, buckets: Vec<Bucket>, shared: Shared) -> Self {
+    pub fn new(links: Vec<Link>, tasks: Vec<Task>, shared: Shared) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Self::rows()),
-            Partitioning::UnknownPartitioning(buckets.len()),
+            Partitioning::UnknownPartitioning(tasks.len()),
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Self { links, buckets: Arc::new(buckets), shared: Arc::new(shared), properties: Arc::new(properties) }
+        Self { links, tasks: Arc::new(tasks), shared: Arc::new(shared), properties: Arc::new(properties) }
     }
 
     /// What all buckets share.
@@ -63,7 +63,7 @@ impl fmt::Debug for FusedExec {
 impl DisplayAs for FusedExec {
     fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.links.iter().map(|link| link.operator.as_str()).collect();
-        write!(formatter, "FusedExec: {}, buckets={}", names.join(" → "), self.buckets.len())
+        write!(formatter, "FusedExec: {}, buckets={}", names.join(" → "), self.tasks.len())
     }
 }
 
@@ -100,16 +100,16 @@ impl ExecutionPlan for FusedExec {
     }
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (buckets, shared) = (self.buckets.clone(), self.shared.clone());
+        let (tasks, shared) = (self.tasks.clone(), self.shared.clone());
         let row = async move {
-            let bucket = buckets
+            let task = tasks
                 .get(partition)
                 .ok_or_else(|| Error::Other(format!("the plan has no partition {partition}")))?;
-            let (digest, rows) = compute(bucket, &shared).await?;
+            let (digest, rows) = compute(task, &shared).await?;
             let batch = RecordBatch::try_new(
                 Self::rows(),
                 vec![
-                    Arc::new(StringArray::from(vec![bucket.path.as_str()])),
+                    Arc::new(StringArray::from(vec![task.bucket.path.as_str()])),
                     Arc::new(StringArray::from(vec![digest])),
                     Arc::new(UInt64Array::from(vec![rows])),
                 ],

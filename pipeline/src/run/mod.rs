@@ -1,11 +1,14 @@
 //! A run: what has to be computed, and computing it.
 
 mod ahead;
+mod before;
 mod bucket;
 mod budget;
 mod chain;
+mod check;
 mod columns;
 mod compute;
+mod copy;
 mod dataset;
 mod engine;
 mod explain;
@@ -16,18 +19,21 @@ mod options;
 mod plan;
 mod pool;
 mod resolve;
+mod reuse;
 mod row;
 mod rows;
 mod shard;
 mod summary;
 mod table;
 mod unit;
+mod vouch;
 
 pub use chain::{BLOCK, Chain, Instance, Trail, describe};
 pub use engine::{Engine, Outcome};
 pub use items::items_of;
 pub use options::{MaxRejects, Options};
 pub use plan::Planned;
+pub use reuse::Again;
 
 /// Checks that a pipeline can be run, without looking at any data.
 pub fn check(pipeline: &crate::spec::Pipeline) -> Result<(), crate::Error> {

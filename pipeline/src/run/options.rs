@@ -1,6 +1,9 @@
 //! What must not change results.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
+
+use super::reuse::Again;
 
 /// What must not change results.
 #[derive(Debug, Clone)]
@@ -11,6 +14,10 @@ pub struct Options {
     pub max_rejects: MaxRejects,
     /// Frames of a block.
     pub block: usize,
+    /// What is computed again although it is there, by stage.
+    pub again: BTreeMap<String, Again>,
+    /// The stage that the run ends with, if not with the last.
+    pub until: Option<String>,
 }
 
 /// How many items of a stage may be rejected.

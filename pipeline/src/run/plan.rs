@@ -1,73 +1,95 @@
 //! What a run would do, and why.
 
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::before::Before;
 use super::engine::Engine;
 use super::explain::{Change, explain};
+use super::footer::Fate;
 use super::resolve::{Known, Resolved};
+use super::reuse::{Again, Task};
 use super::unit::Unit;
 use crate::error::Error;
 use crate::event::Status;
+use crate::operator::Item;
 use crate::spec::Pipeline;
-use crate::store::Stamps;
-use std::collections::BTreeMap;
+use crate::store::{Snapshot, Stamps};
 
 /// What a run would do with a stage.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Planned {
+    #[serde(skip)]
     pub stage: String,
     pub operator: &'static str,
+    #[serde(serialize_with = "action")]
     pub action: Status,
+    pub items: ItemCounts,
     pub why: Vec<String>,
+    /// From what past runs took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+}
+
+/// The items of a stage against those of the last run. `new` and `changed` are computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ItemCounts {
+    pub reused: u64,
+    pub new: u64,
+    pub changed: u64,
+    pub removed: u64,
+}
+
+/// What computing a stage may take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Estimate {
+    pub seconds: f64,
+    pub bytes: u64,
+}
+
+fn action<S: serde::Serializer>(action: &Status, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match action {
+        Status::Computed => "compute",
+        Status::Partial => "partial",
+        Status::Reused => "reuse",
+    })
+}
+
+/// What a plan says of a unit.
+pub(super) struct Verdict {
+    pub action: Status,
+    pub items: ItemCounts,
+    pub why: Vec<String>,
+    pub estimate: Option<Estimate>,
+    pub before: Option<Before>,
+    pub resolved: Option<Resolved>,
+    pub tasks: Vec<Task>,
 }
 
 impl Engine {
-    /// What a run would do, stage by stage. Writes nothing.
+    /// What a run would do, stage by stage, in the order of the file. Writes nothing.
     pub fn plan(&self, pipeline: &Pipeline) -> Result<Vec<Planned>, Error> {
-        let mut known = Known { stamps: Stamps::load(&self.store), ..Known::default() };
+        let mut known = self.knowledge();
         let mut planned: BTreeMap<usize, Planned> = BTreeMap::new();
-        for unit in Unit::of(pipeline)? {
-            let resolved = self.resolve(pipeline, &unit, &mut known)?;
-            let (action, why) = match &resolved {
-                None => {
-                    let stale: Vec<&str> = unit
-                        .feeds()
-                        .filter(|feed| !known.snapshots.contains_key(&feed.head))
-                        .map(|feed| pipeline.stages[feed.head].name.as_str())
-                        .collect();
-                    (Status::Computed, vec![format!("reads {}, which is to be computed", stale.join(", "))])
-                }
-                Some(resolved) if resolved.snapshot.is_some() => (Status::Reused, Vec::new()),
-                Some(resolved) => {
-                    let why = self.why(pipeline, &unit, resolved)?;
-                    let shards = self.buckets(pipeline, &unit, resolved);
-                    let there = shards.iter().filter(|bucket| self.exists(&bucket.path)).count();
-                    match there {
-                        0 => (Status::Computed, why),
-                        _ if there == shards.len() => {
-                            // The digests of the files are not asked for in a plan.
-                            let snapshot = self.assemble(&unit, resolved, &shards, |_| Ok(String::new()))?;
-                            known.snapshots.insert(unit.stage, snapshot);
-                            (Status::Reused, vec!["all shards are in the store".into()])
-                        }
-                        _ => (
-                            Status::Partial,
-                            [why, vec![format!("{there} of {} shards are in the store", shards.len())]]
-                                .concat(),
-                        ),
-                    }
-                }
-            };
-            if let Some(snapshot) = resolved.and_then(|resolved| resolved.snapshot) {
-                known.snapshots.insert(unit.stage, snapshot);
-            }
+        for unit in self.units(pipeline)? {
+            let verdict = self.verdict(pipeline, &unit, &mut known)?;
             for stage in unit.stages() {
-                let name = &pipeline.stages[stage].name;
-                let operator = pipeline.stages[stage].declaration.name;
-                let why = if stage == unit.stage || action == Status::Reused {
-                    why.clone()
-                } else {
-                    vec![format!("part of {}", pipeline.stages[unit.stage].name)]
+                let own = stage == unit.stage;
+                let why = match verdict.action {
+                    Status::Reused => Vec::new(),
+                    _ if own => verdict.why.clone(),
+                    _ => vec![format!("part of {}", pipeline.stages[unit.stage].name)],
                 };
-                let entry = Planned { stage: name.clone(), operator, action, why };
+                let entry = Planned {
+                    stage: pipeline.stages[stage].name.clone(),
+                    operator: pipeline.stages[stage].declaration.name,
+                    action: verdict.action,
+                    items: verdict.items,
+                    why,
+                    estimate: verdict.estimate.filter(|_| own),
+                };
                 match planned.get(&stage) {
                     Some(before) if before.action != Status::Reused => {}
                     _ => {
@@ -77,19 +99,124 @@ impl Engine {
             }
         }
         for (stage, items) in &known.scans {
+            let reused = items.len() as u64;
             let entry = Planned {
                 stage: pipeline.stages[*stage].name.clone(),
                 operator: pipeline.stages[*stage].declaration.name,
                 action: Status::Reused,
-                why: vec![format!("lists {} items", items.len())],
+                items: ItemCounts { reused, ..ItemCounts::default() },
+                why: Vec::new(),
+                estimate: None,
             };
             planned.insert(*stage, entry);
         }
         Ok(planned.into_values().collect())
     }
 
+    /// What is known before anything is looked at.
+    pub(super) fn knowledge(&self) -> Known {
+        Known { stamps: Stamps::load(&self.store), ..Known::default() }
+    }
+
+    /// What a run would do with a unit; what it leaves is then known, as far as it can be.
+    pub(super) fn verdict(
+        &self,
+        pipeline: &Pipeline,
+        unit: &Unit,
+        known: &mut Known,
+    ) -> Result<Verdict, Error> {
+        let resolved = self.resolve(pipeline, unit, known)?;
+        let stage = &pipeline.stages[unit.stage];
+        let again = self.again(&stage.name);
+        let before = self.before(pipeline, unit)?;
+        let mut verdict = Verdict {
+            action: Status::Computed,
+            items: ItemCounts::default(),
+            why: Vec::new(),
+            estimate: None,
+            before,
+            resolved: None,
+            tasks: Vec::new(),
+        };
+        let Some(resolved) = resolved else {
+            let stale: Vec<&str> = unit
+                .feeds()
+                .filter(|feed| !known.snapshots.contains_key(&feed.head))
+                .map(|feed| pipeline.stages[feed.head].name.as_str())
+                .collect();
+            verdict.why = vec![format!("reads {}, which is to be computed", stale.join(", "))];
+            let changed = verdict.before.as_ref().map_or(0, |before| before.record.items);
+            verdict.items = ItemCounts { changed, ..ItemCounts::default() };
+            verdict.estimate = self.estimate(pipeline, unit, changed)?;
+            return Ok(verdict);
+        };
+        let there = resolved.snapshot.clone().filter(|_| again == Again::Nothing);
+        if let Some(snapshot) = there {
+            let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_ref());
+            let removed = old.map_or(0, |old| removed(old, snapshot_keys(&snapshot)));
+            verdict.action = Status::Reused;
+            verdict.items =
+                ItemCounts { reused: self.count(unit, &snapshot, known), removed, ..ItemCounts::default() };
+            known.snapshots.insert(unit.stage, snapshot);
+        } else if unit.items {
+            let tasks = self.tasks(self.buckets(pipeline, unit, &resolved), again)?;
+            let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_ref());
+            verdict.items = counts(&tasks, old);
+            let computed = verdict.items.new + verdict.items.changed;
+            verdict.action = match computed {
+                0 if tasks.iter().all(|task| !task.due()) => Status::Reused,
+                _ if verdict.items.reused > 0 => Status::Partial,
+                _ => Status::Computed,
+            };
+            verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref());
+            verdict.estimate = self.estimate(pipeline, unit, computed)?;
+            if verdict.action == Status::Reused {
+                // The digests of the files are not asked for in a plan.
+                let snapshot = self.assemble(unit, &resolved, &tasks, |_| Ok(String::new()))?;
+                known.snapshots.insert(unit.stage, snapshot);
+            } else {
+                known.provisional.insert(unit.stage, provisional(&tasks));
+            }
+            verdict.tasks = tasks;
+        } else {
+            let count: u64 = unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(size).sum();
+            verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref());
+            verdict.items = match verdict.before {
+                Some(_) => ItemCounts { changed: count, ..ItemCounts::default() },
+                None => ItemCounts { new: count, ..ItemCounts::default() },
+            };
+            verdict.estimate = self.estimate(pipeline, unit, count)?;
+        }
+        verdict.resolved = Some(resolved);
+        Ok(verdict)
+    }
+
+    /// The items that a unit's snapshot accounts for.
+    fn count(&self, unit: &Unit, snapshot: &Snapshot, known: &Known) -> u64 {
+        match unit.items {
+            true => snapshot_keys(snapshot).count() as u64,
+            false => unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(size).sum(),
+        }
+    }
+
+    /// What computing that many items may take, from the last run that computed any.
+    fn estimate(&self, pipeline: &Pipeline, unit: &Unit, items: u64) -> Result<Option<Estimate>, Error> {
+        let stage = &pipeline.stages[unit.stage].name;
+        let past = self.store.last_record_where(&pipeline.name, stage, |record| record.computed > 0)?;
+        Ok(past.map(|past| {
+            // A dataset stage takes what it took; an item stage what its items take.
+            let share = if unit.items { items as f64 / past.computed as f64 } else { 1.0 };
+            let bytes = if unit.items {
+                past.bytes as f64 / past.items.max(1) as f64 * items as f64
+            } else {
+                past.bytes as f64
+            };
+            Estimate { seconds: past.seconds * share, bytes: bytes as u64 }
+        }))
+    }
+
     /// The files that a stage's output consists of.
-    pub fn paths(&self, pipeline: &Pipeline, stage: &str) -> Result<Vec<std::path::PathBuf>, Error> {
+    pub fn paths(&self, pipeline: &Pipeline, stage: &str) -> Result<Vec<PathBuf>, Error> {
         let target = pipeline.find(stage)?;
         if !pipeline.stages[target].materialises() {
             return Err(Error::stage(
@@ -97,7 +224,7 @@ impl Engine {
                 "keeps nothing: its output goes straight on to the stages below it",
             ));
         }
-        let mut known = Known { stamps: Stamps::load(&self.store), ..Known::default() };
+        let mut known = self.knowledge();
         for unit in Unit::of(pipeline)? {
             let snapshot = self.resolve(pipeline, &unit, &mut known)?.and_then(|resolved| resolved.snapshot);
             if unit.stage == target {
@@ -113,22 +240,97 @@ impl Engine {
         Err(Error::stage(stage, "is not part of the pipeline"))
     }
 
+    /// Why a unit has to be computed, in words.
     pub(super) fn why(
         &self,
         pipeline: &Pipeline,
         unit: &Unit,
         resolved: &Resolved,
-    ) -> Result<Vec<String>, Error> {
-        let name = &pipeline.stages[unit.stage].name;
-        let Some(old) = self.store.last_record(&pipeline.name, name)? else {
-            return Ok(vec!["not computed before".into()]);
-        };
-        let snapshot = self.store.snapshot(&old.fingerprint, &old.inputs)?;
+        before: Option<&Before>,
+    ) -> Vec<String> {
+        let stage = &pipeline.stages[unit.stage].name;
+        match self.again(stage) {
+            Again::Everything => return vec!["it is forced".into()],
+            Again::Rejected => return vec!["rejected items are tried again".into()],
+            Again::Nothing => {}
+        }
+        let Some(Before { record, snapshot }) = before else { return vec!["not computed before".into()] };
         let chain = unit.links(pipeline);
         let random = unit.stages().into_iter().any(|stage| pipeline.stages[stage].operator.random());
         let seed = random.then_some(pipeline.seed);
-        let change = Change { old: &old, chain: &chain, seed, reads: &resolved.reads };
+        let change = Change { old: record, chain: &chain, seed, reads: &resolved.reads };
         let why = explain(&change, snapshot.as_ref(), resolved.items.as_deref());
-        Ok(if why.is_empty() { vec!["its output is no longer in the store".into()] } else { why })
+        if why.is_empty() { vec!["its output is no longer in the store".into()] } else { why }
+    }
+}
+
+/// The keys of all items that a snapshot accounts for.
+pub(super) fn snapshot_keys(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    let kept = snapshot.items.iter().map(|entry| entry.item.as_str());
+    let filtered = snapshot.filtered.iter().map(|entry| entry.item.as_str());
+    kept.chain(filtered).chain(snapshot.rejected.iter().map(|entry| entry.item.as_str()))
+}
+
+/// How many items of an old snapshot are no longer there.
+fn removed<'a>(old: &Snapshot, now: impl Iterator<Item = &'a str>) -> u64 {
+    let now: HashSet<&str> = now.collect();
+    snapshot_keys(old).filter(|key| !now.contains(key)).count() as u64
+}
+
+fn counts(tasks: &[Task], old: Option<&Snapshot>) -> ItemCounts {
+    let before: HashSet<&str> = old.map(|old| snapshot_keys(old).collect()).unwrap_or_default();
+    let mut counts = ItemCounts::default();
+    for task in tasks {
+        for (item, known) in task.bucket.items.iter().zip(&task.known) {
+            if !task.due() || known.is_some() {
+                counts.reused += 1;
+            } else if before.contains(&*item.key) {
+                counts.changed += 1;
+            } else {
+                counts.new += 1;
+            }
+        }
+    }
+    let now = tasks.iter().flat_map(|task| &task.bucket.items).map(|item| &*item.key);
+    counts.removed = old.map_or(0, |old| removed(old, now));
+    counts
+}
+
+/// The items that a unit will leave. Of those that are to be computed neither digest nor size is known, nor
+/// whether they will be left at all.
+fn provisional(tasks: &[Task]) -> Vec<Item> {
+    let mut items = Vec::new();
+    for task in tasks {
+        let entries: BTreeMap<&str, &crate::store::ItemEntry> = match &task.shard {
+            Some(shard) if !task.due() => {
+                shard.0.items.iter().map(|entry| (entry.item.as_str(), entry)).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        for (item, known) in task.bucket.items.iter().zip(&task.known) {
+            let entry = match known {
+                Some(known) => match &known.fate {
+                    Fate::Kept(entry, _) => Some(entry),
+                    _ => continue,
+                },
+                None if task.due() => None,
+                None => match entries.get(&*item.key) {
+                    Some(entry) => Some(*entry),
+                    None => continue,
+                },
+            };
+            let (digest, size) =
+                entry.map_or((String::new(), item.size), |entry| (entry.output.clone(), entry.bytes));
+            items.push(Item { digest, size, stamp: None, rows: None, ..item.clone() });
+        }
+    }
+    items.sort_by(|a, b| a.key.cmp(&b.key));
+    items
+}
+
+fn size(snapshot: &Snapshot) -> u64 {
+    match snapshot.items.len() as u64 {
+        0 => snapshot.files.iter().map(|file| file.rows).sum(),
+        items => items,
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::columns::ItemColumns;
 use super::engine::Engine;
-use super::footer::Footer;
 use super::items::{Bucket, buckets, digest_items, items_of};
 use super::unit::{Unit, digest};
+use super::vouch::Vouched;
 use crate::error::Error;
 use crate::flow::Flow;
 use crate::operator::{Body, Item};
@@ -33,8 +33,11 @@ type Chosen = (Vec<Item>, Option<Arc<ItemColumns>>);
 #[derive(Default)]
 pub struct Known {
     pub snapshots: HashMap<usize, Snapshot>,
+    /// In a plan, the items that a stage which is to be computed will leave.
+    pub provisional: HashMap<usize, Vec<Item>>,
     pub scans: HashMap<usize, Vec<Item>>,
     pub stamps: Stamps,
+    pub vouched: Vouched,
     /// Whether what is learnt of files may be kept.
     pub keeps: bool,
 }
@@ -57,6 +60,11 @@ impl Engine {
                 let digest = digest_items(&chosen);
                 (items, columns) = (Some(chosen), said);
                 digest
+            } else if unit.items
+                && let Some(left) = known.provisional.get(&feed.head)
+            {
+                items = Some(left.clone());
+                digest_items(left)
             } else if head.materialises() {
                 let Some(snapshot) = known.snapshots.get(&feed.head) else { return Ok(None) };
                 if unit.items {
@@ -94,6 +102,7 @@ impl Engine {
             }
         }
         let Some(snapshot) = known.snapshots.get(&table) else { return Ok(None) };
+        self.vouch(&known.vouched, snapshot.files.iter())?;
         let columns = ItemColumns::of_table(&self.store, snapshot)
             .map_err(|error| Error::stage(&pipeline.stages[table].name, error.to_string()))?;
         let mut items = Vec::with_capacity(columns.len());
@@ -145,11 +154,5 @@ impl Engine {
             }
             _ => Vec::new(),
         }
-    }
-
-    /// Whether a shard is there and can be read.
-    pub(super) fn exists(&self, relative: &str) -> bool {
-        let path = self.store.path(relative);
-        path.is_file() && Footer::read(&path).is_ok()
     }
 }

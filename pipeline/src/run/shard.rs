@@ -12,7 +12,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
-use super::footer::{Footer, KEY};
+use super::footer::{DIGEST, Footer, KEY};
 use super::row::row_size;
 use crate::error::Error;
 use crate::operator::Storage;
@@ -115,8 +115,10 @@ impl ShardWriter {
     /// Ends the shard; gives its digest. It is not synchronised yet.
     pub fn finish(mut self, footer: &Footer) -> Result<String, Error> {
         self.flush()?;
-        let value = serde_json::to_string(footer)?;
-        self.writer.append_key_value_metadata(KeyValue { key: KEY.into(), value: Some(value) });
+        let (text, digest) = footer.sealed()?;
+        for (key, value) in [(KEY, text), (DIGEST, digest)] {
+            self.writer.append_key_value_metadata(KeyValue { key: key.into(), value: Some(value) });
+        }
         let mut sink = self.writer.into_inner()?;
         sink.flush().map_err(Error::io(&self.path))?;
         Ok(sink.hasher.finalize().to_hex().to_string())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::compute::Computed;
 use super::engine::Engine;
 use super::resolve::Known;
 use super::unit::Unit;
@@ -10,24 +11,24 @@ use crate::spec::Pipeline;
 use crate::store::Snapshot;
 
 impl Engine {
-    /// Says what a unit's stages did.
-    #[expect(clippy::too_many_arguments, reason = "what a summary is made of")]
+    /// Says what a unit's stages did. Gives the items that it accounts for, and how many were computed.
     pub(super) fn summarise(
         &self,
         pipeline: &Pipeline,
         unit: &Unit,
         known: &Known,
-        snapshot: &Snapshot,
-        status: Status,
-        seconds: &[f64],
+        computed: &Computed,
         summaries: &mut BTreeMap<String, Summary>,
-    ) {
+    ) -> (u64, u64) {
+        let Computed { status, snapshot, seconds, items: items_computed } = computed;
+        let status = *status;
         for feed in unit.feeds() {
             if let Some(items) = known.scans.get(&feed.head) {
                 let count = items.len() as u64;
                 let status = if status == Status::Reused { Status::Reused } else { Status::Computed };
                 let summary = Summary {
                     status,
+                    computed: 0,
                     items_in: count,
                     items: count,
                     rows: count,
@@ -42,6 +43,12 @@ impl Engine {
         let mut items = match unit.items {
             true => (snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len()) as u64,
             false => items_read(unit, known),
+        };
+        let all = items;
+        let computed = match status {
+            Status::Reused => 0,
+            _ if unit.items => *items_computed,
+            _ => all,
         };
         for entry in &snapshot.rejected {
             let stage = unit.stages().get(entry.operator).map_or(unit.stage, |stage| *stage);
@@ -59,6 +66,7 @@ impl Engine {
             let counts = snapshot.counts.get(position).cloned().unwrap_or_default();
             let summary = Summary {
                 status,
+                computed,
                 items_in: items,
                 items: items - filtered - rejected,
                 rows: counts.rows,
@@ -70,6 +78,7 @@ impl Engine {
             items = summary.items;
             self.conclude(&pipeline.stages[stage].name, summary, summaries);
         }
+        (all, computed)
     }
 
     /// A stage that several units run is reported once, as computed if any computed it.

@@ -32,6 +32,51 @@ pub fn publish(complete: &Path, target: &Path) -> Result<(), Error> {
     sync_folder(folder)
 }
 
+/// Gives a complete file or folder a name, in the place of what has it. What had it before is gone in the
+/// same step.
+pub fn replace(complete: &Path, target: &Path) -> Result<(), Error> {
+    let folder = create_parent(target)?;
+    if complete.is_dir() {
+        sync_tree(complete)?;
+        if target.exists() {
+            exchange(complete, target).map_err(Error::io(target))?;
+        } else {
+            fs::rename(complete, target).map_err(Error::io(target))?;
+        }
+    } else {
+        File::open(complete).and_then(|file| file.sync_all()).map_err(Error::io(complete))?;
+        fs::rename(complete, target).map_err(Error::io(target))?;
+    }
+    sync_folder(folder)
+}
+
+/// Two folders change places.
+fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // A file system that cannot do it in one step.
+    let aside = one.with_extension("before");
+    fs::rename(other, &aside)?;
+    fs::rename(one, other)?;
+    fs::rename(aside, one)
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder(path.parent().unwrap_or(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
 /// Writes a text with its digest in the first line; false when the name is taken.
 pub fn create_checked(target: &Path, text: &str) -> Result<bool, Error> {
     let folder = create_parent(target)?;

@@ -71,6 +71,34 @@ impl Store {
         file::publish(complete, &self.path(relative))
     }
 
+    /// The same, in the place of what has the name, if anything does.
+    pub fn publish_again(&self, complete: &Path, relative: &str) -> Result<(), Error> {
+        file::replace(complete, &self.path(relative))
+    }
+
+    /// Keeps others from publishing what they have made until it is dropped; the kernel lets go of it with the
+    /// process.
+    pub fn lock(&self) -> Result<std::fs::File, Error> {
+        let path = self.path("lock");
+        let io = Error::io(&path);
+        let lock = std::fs::File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
+        lock.map_err(io)
+    }
+
+    /// The names in a folder, sorted; none where there is no folder.
+    pub fn names(&self, relative: &str) -> Result<Vec<String>, Error> {
+        let folder = self.path(relative);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io(&folder)(error)),
+        };
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Reads a checked text, if it is there.
     fn read(&self, relative: &str) -> Result<Option<String>, Error> {
         file::read_checked(&self.path(relative))

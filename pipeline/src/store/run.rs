@@ -31,19 +31,24 @@ pub struct StageRecord {
     /// The operators of the chain, the stage itself last.
     pub chain: Vec<Link>,
     pub seed: u64,
+    /// Why it was computed; nothing where it was reused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// Items that it accounts for, and how many of them were computed.
+    pub items: u64,
+    pub computed: u64,
+    /// Items that were rejected.
+    pub rejected: u64,
+    /// Seconds that the whole stage took.
+    pub seconds: f64,
+    /// Bytes of its files.
+    pub bytes: u64,
 }
 
 impl Store {
     /// The numbers of the records, ascending.
-    fn run_numbers(&self) -> Result<Vec<u64>, Error> {
-        let folder = self.path("runs");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io(&folder)(error)),
-        };
-        let mut numbers: Vec<u64> =
-            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    pub fn run_numbers(&self) -> Result<Vec<u64>, Error> {
+        let mut numbers: Vec<u64> = self.names("runs")?.iter().filter_map(|name| name.parse().ok()).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -58,13 +63,30 @@ impl Store {
         Ok(number)
     }
 
+    /// A record by its number; none where it is gone or damaged.
+    pub fn run(&self, number: u64) -> Result<Option<RunRecord>, Error> {
+        match self.read(&format!("runs/{number:06}")) {
+            Err(Error::Store { .. }) => Ok(None),
+            text => Ok(text?.map(|text| serde_json::from_str(&text)).transpose()?),
+        }
+    }
+
     /// What a stage of a pipeline last ended with.
     pub fn last_record(&self, pipeline: &str, stage: &str) -> Result<Option<StageRecord>, Error> {
+        self.last_record_where(pipeline, stage, |_| true)
+    }
+
+    /// The same, of the last run for whose record something holds.
+    pub fn last_record_where(
+        &self,
+        pipeline: &str,
+        stage: &str,
+        holds: impl Fn(&StageRecord) -> bool,
+    ) -> Result<Option<StageRecord>, Error> {
         for number in self.run_numbers()?.into_iter().rev() {
-            let Some(text) = self.read(&format!("runs/{number:06}"))? else { continue };
-            let mut record: RunRecord = serde_json::from_str(&text)?;
+            let Some(mut record) = self.run(number)? else { continue };
             if record.pipeline == pipeline
-                && let Some(stage) = record.stages.remove(stage)
+                && let Some(stage) = record.stages.remove(stage).filter(&holds)
             {
                 return Ok(Some(stage));
             }

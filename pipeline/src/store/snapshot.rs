@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::{Store, file};
 use crate::error::Error;
 
 /// What a stage's output consists of.
@@ -84,6 +84,7 @@ pub struct Counts {
     /// Signals or rows that it gave, of items that were kept.
     pub rows: u64,
     /// Whatever else it counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, u64>,
 }
 
@@ -102,9 +103,13 @@ fn name(fingerprint: &str, inputs: &str) -> String {
 }
 
 impl Store {
-    /// The snapshot of a fingerprint and inputs, if it and all its files are there.
+    /// The snapshot of a fingerprint and inputs, if it and all its files are there. One that is damaged is not.
     pub fn snapshot(&self, fingerprint: &str, inputs: &str) -> Result<Option<Snapshot>, Error> {
-        let Some(text) = self.read(&name(fingerprint, inputs))? else { return Ok(None) };
+        let text = match self.read(&name(fingerprint, inputs)) {
+            // It can be made again from what it names.
+            Err(Error::Store { .. }) | Ok(None) => return Ok(None),
+            other => other?.unwrap_or_default(),
+        };
         let snapshot: Snapshot = serde_json::from_str(&text)?;
         let complete = snapshot.files.iter().all(|file| {
             std::fs::metadata(self.path(&file.path)).is_ok_and(|found| found.len() == file.bytes)
@@ -112,10 +117,15 @@ impl Store {
         Ok(complete.then_some(snapshot))
     }
 
+    /// Forgets a snapshot, before what it names is made again.
+    pub fn forget_snapshot(&self, fingerprint: &str, inputs: &str) -> Result<(), Error> {
+        file::remove(&self.path(&name(fingerprint, inputs)))
+    }
+
     /// Keeps a snapshot. One that is there and names files that were lost and made again is replaced.
     pub fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), Error> {
         let (name, text) = (name(&snapshot.fingerprint, &snapshot.inputs), serde_json::to_string(snapshot)?);
-        if !self.create(&name, &text)? && self.read(&name)?.as_deref() != Some(&text) {
+        if !self.create(&name, &text)? && self.read(&name).ok().flatten().as_deref() != Some(&text) {
             self.replace(&name, &text)?;
         }
         Ok(())

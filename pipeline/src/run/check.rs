@@ -1,0 +1,49 @@
+//! Whether a shard holds what its footer says.
+
+use std::fs::File;
+use std::path::Path;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tokio_util::sync::CancellationToken;
+
+use super::footer::Footer;
+use super::row::digest_row;
+use crate::error::Error;
+use crate::store::digest_file;
+
+/// Reads all rows of a shard and compares them with its footer; gives the digest of the file.
+///
+/// Errors: [`Error::Store`] for a shard that is damaged.
+pub fn shard(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
+    let damaged = |message: String| Error::Store { path: path.to_owned(), message };
+    let (footer, rows) = Footer::read(path)?;
+    let before = digest_file(path, cancel)?;
+    let file = File::open(path).map_err(Error::io(path))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(16).build())
+        .map_err(|error| damaged(format!("is damaged: {error}")))?;
+    let mut entries = footer.items.iter().filter(|entry| entry.rows > 0);
+    let mut entry = entries.next();
+    let (mut hasher, mut row) = (blake3::Hasher::new(), 0);
+    for batch in reader {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let batch = batch.map_err(|error| damaged(format!("is damaged: {error}")))?;
+        for at in 0..batch.num_rows() {
+            digest_row(&batch, at, &mut hasher)?;
+            row += 1;
+            let Some(item) = entry.filter(|item| row >= item.first + item.rows) else { continue };
+            if hasher.finalize().to_hex()[..32] != *item.output || row != item.first + item.rows {
+                return Err(damaged(format!("is damaged: the rows of {} are not what they were", item.item)));
+            }
+            hasher.reset();
+            entry = entries.next();
+        }
+    }
+    // What is not a row, such as the places of pages, was read as well: it is what it was if all that is read is.
+    if row != rows || entry.is_some() {
+        return Err(damaged(format!("is damaged: it has {row} rows, not {rows}")));
+    }
+    Ok(before)
+}

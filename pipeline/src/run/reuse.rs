@@ -1,0 +1,170 @@
+//! What shards of the same fingerprint already know of the items of a bucket.
+//!
+//! A shard's name says which items went into it, so a bucket that changed has another name. The rows of its
+//! unchanged items are copied from whichever shard has them: one of the same bucket before the change, or
+//! of a shorter or longer prefix before the corpus grew or shrank. No run has to have published that shard.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::engine::Engine;
+use super::footer::{Fate, Footer};
+use super::items::Bucket;
+use crate::error::Error;
+use crate::store::Store;
+
+/// A bucket, and what is known of its items.
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub bucket: Bucket,
+    /// What its shard says, where that exists.
+    pub shard: Option<Arc<(Footer, u64)>>,
+    /// What other shards say of each item; as long as the bucket.
+    pub known: Vec<Option<Known>>,
+    /// Whether the shard is written again although it exists.
+    pub again: bool,
+}
+
+/// What a shard says of an item.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub shard: Arc<PathBuf>,
+    pub fate: Fate,
+}
+
+/// Which outcomes are computed again although they are known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Again {
+    #[default]
+    Nothing,
+    /// Rejected items.
+    Rejected,
+    /// All items.
+    Everything,
+}
+
+impl Task {
+    /// Whether its shard has to be written.
+    pub fn due(&self) -> bool {
+        self.shard.is_none() || self.again
+    }
+
+    /// The indices of the items to be computed.
+    pub fn computed(&self) -> impl Iterator<Item = usize> {
+        let due = self.due();
+        self.known.iter().enumerate().filter(move |(_, known)| due && known.is_none()).map(|(index, _)| index)
+    }
+
+    /// Forgets what shards say that turned out to be damaged.
+    pub fn distrust(&mut self, shard: &Path) {
+        for known in &mut self.known {
+            if known.as_ref().is_some_and(|known| known.shard.as_path() == shard) {
+                *known = None;
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Which of a stage's outcomes are to be computed again.
+    pub(super) fn again(&self, stage: &str) -> Again {
+        self.options.again.get(stage).copied().unwrap_or_default()
+    }
+
+    /// The same of one bucket.
+    pub(super) fn task(&self, bucket: Bucket, again: Again) -> Result<Task, Error> {
+        let mut tasks = self.tasks(vec![bucket], again)?;
+        tasks.pop().ok_or_else(|| Error::Other("a bucket has no task".into()))
+    }
+
+    /// What is known of each bucket. Of those whose shards exist nothing else is looked at.
+    pub(super) fn tasks(&self, buckets: Vec<Bucket>, again: Again) -> Result<Vec<Task>, Error> {
+        let mut folders: Option<Vec<String>> = None;
+        let mut tasks = Vec::with_capacity(buckets.len());
+        for bucket in buckets {
+            let shard = Footer::read(&self.store.path(&bucket.path)).ok().map(Arc::new);
+            let mut task = Task {
+                known: vec![None; bucket.items.len()],
+                bucket,
+                shard,
+                again: again == Again::Everything,
+            };
+            if let Some(shard) = &task.shard
+                && again == Again::Rejected
+            {
+                task.again = !shard.0.rejected.is_empty();
+            }
+            if task.due() && again != Again::Everything {
+                if folders.is_none() {
+                    folders = Some(folders_of(&self.store, &task.bucket)?);
+                }
+                let shards = shards(&self.store, &task.bucket, folders.as_deref().unwrap_or_default())?;
+                find(&mut task, shards, again);
+            }
+            tasks.push(task);
+        }
+        Ok(tasks)
+    }
+}
+
+/// The folder of a fingerprint, and the bucket's name in it.
+fn parts(bucket: &Bucket) -> Option<(&str, &str)> {
+    let (folder, _) = bucket.path.rsplit_once('/')?;
+    folder.rsplit_once('/')
+}
+
+/// The buckets that a fingerprint has shards of.
+fn folders_of(store: &Store, bucket: &Bucket) -> Result<Vec<String>, Error> {
+    parts(bucket).map_or(Ok(Vec::new()), |(fingerprint, _)| store.names(fingerprint))
+}
+
+/// The shards of a bucket, of those that it was split from, and of those that it was split into; the newest
+/// first.
+fn shards(store: &Store, bucket: &Bucket, folders: &[String]) -> Result<Vec<PathBuf>, Error> {
+    let Some((fingerprint, name)) = parts(bucket) else { return Ok(Vec::new()) };
+    let bits = |name: &str| if name == "all" { String::new() } else { name.to_owned() };
+    let ours = bits(name);
+    let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
+    for folder in folders {
+        let theirs = bits(folder);
+        if !(theirs.starts_with(&ours) || ours.starts_with(&theirs)) {
+            continue;
+        }
+        let folder = format!("{fingerprint}/{folder}");
+        for name in store.names(&folder)? {
+            let path = store.path(&format!("{folder}/{name}"));
+            let modified = std::fs::metadata(&path).and_then(|found| found.modified());
+            found.extend(modified.ok().map(|modified| (modified, path)));
+        }
+    }
+    found.sort_by(|a, b| b.cmp(a));
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Looks for the items of a bucket in shards. A shard that cannot be read knows nothing.
+fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) {
+    let mut wanted: HashMap<&str, (usize, &str)> = HashMap::new();
+    for (index, item) in task.bucket.items.iter().enumerate() {
+        wanted.insert(&item.key, (index, &item.digest));
+    }
+    for shard in shards {
+        if wanted.is_empty() {
+            break;
+        }
+        let Ok((footer, _)) = Footer::read(&shard) else { continue };
+        let shard = Arc::new(shard);
+        for fate in footer.fates() {
+            if again == Again::Rejected && matches!(fate, Fate::Rejected(_)) {
+                continue;
+            }
+            let (key, input) = fate.of();
+            let Some(&(index, digest)) = wanted.get(key) else { continue };
+            if digest == input {
+                wanted.remove(key);
+                task.known[index] = Some(Known { shard: shard.clone(), fate });
+            }
+        }
+    }
+}
