@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use etude_pipeline::Size;
 use etude_pipeline::run::{BLOCK, MaxRejects};
-
-use crate::size::Size;
 
 /// From a folder of recordings to a trained encoder: one YAML file, streamed, rerun incrementally.
 #[derive(Debug, Parser)]
@@ -22,6 +21,26 @@ pub enum Command {
     Run {
         #[command(flatten)]
         source: Source,
+        #[command(flatten)]
+        store: Store,
+        #[command(flatten)]
+        limits: Limits,
+        /// End with this stage.
+        #[arg(long, value_name = "STAGE")]
+        until: Option<String>,
+        /// Compute this stage again although it is there; may be repeated.
+        #[arg(long, value_name = "STAGE")]
+        force: Vec<String>,
+        /// One JSON event a line on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try again what was rejected.
+    Retry {
+        #[command(flatten)]
+        source: Source,
+        /// Only what this stage keeps; by default all stages.
+        stage: Option<String>,
         #[command(flatten)]
         store: Store,
         #[command(flatten)]
@@ -43,7 +62,82 @@ pub enum Command {
         store: Store,
         #[command(flatten)]
         threads: Threads,
-        /// One JSON object a stage and line.
+        /// Up to this stage.
+        #[arg(long, value_name = "STAGE")]
+        until: Option<String>,
+        /// One JSON object on one line.
+        #[arg(long)]
+        json: bool,
+        /// Exit with 0 if there is nothing to do, 2 if there is something, 1 on an error.
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Say why a stage, or one item of it, would be computed: the exact parameter, version or file.
+    Why {
+        #[command(flatten)]
+        source: Source,
+        /// The stage.
+        stage: String,
+        /// The item's key.
+        item: Option<String>,
+        #[command(flatten)]
+        store: Store,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// Say what the store holds of each stage.
+    Status {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        store: Store,
+        #[command(flatten)]
+        threads: Threads,
+        /// One JSON object on one line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List past runs, the last first.
+    Log {
+        #[command(flatten)]
+        store: Store,
+        /// At most so many.
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+        last: usize,
+        /// One JSON object a run and line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List what can be removed from the store, or remove it.
+    Gc {
+        #[command(flatten)]
+        store: Store,
+        /// Remove it.
+        #[arg(long)]
+        apply: bool,
+        /// How many runs of each pipeline are kept with all they ended with.
+        #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+        keep: u16,
+        /// One JSON object a file and line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare everything in the store with its digest.
+    Verify {
+        /// The pipeline file that is run to repair.
+        #[arg(required_if_eq("repair", "true"))]
+        file: Option<PathBuf>,
+        /// Replace the value of a variable; may be repeated.
+        #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+        settings: Vec<(String, String)>,
+        #[command(flatten)]
+        store: Store,
+        #[command(flatten)]
+        limits: Limits,
+        /// Remove what is damaged, and compute it again.
+        #[arg(long)]
+        repair: bool,
+        /// One JSON object on one line.
         #[arg(long)]
         json: bool,
     },
@@ -118,9 +212,9 @@ pub struct Limits {
     /// Memory for what is being worked on, such as 2GiB; by default a sixteenth of the machine's, at least 512MiB.
     #[arg(long)]
     pub memory: Option<Size>,
-    /// How many items of a stage may be rejected: a share such as 10% or a number.
-    #[arg(long, value_name = "SHARE", default_value_t = MaxRejects::default())]
-    pub max_rejects: MaxRejects,
+    /// How many items of a stage may be rejected: a share or a number; by default 10%.
+    #[arg(long, value_name = "SHARE")]
+    pub max_rejects: Option<MaxRejects>,
     /// Frames of a block of audio.
     #[arg(long, hide_short_help = true, default_value_t = BLOCK, value_parser = block)]
     pub block: usize,

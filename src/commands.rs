@@ -3,69 +3,123 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::CommandFactory;
 use etude_learning::TABLE;
-use etude_pipeline::Error;
 use etude_pipeline::event::{Event, Reporter, Status};
-use etude_pipeline::run::{BLOCK, Engine, MaxRejects, Options, Planned};
+use etude_pipeline::run::{Again, BLOCK, Engine, Options};
 use etude_pipeline::spec;
 use etude_pipeline::store::Store;
+use etude_pipeline::{Error, Runtime, Size};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Cli, Command, Limits, Source, Threads};
 use crate::report::Report;
-use crate::size::Size;
-use crate::{doctor, graph, reference};
+use crate::{doctor, graph, history, keep, plan, reference};
 
-/// Runs a command.
-pub fn run(cli: Cli) -> Result<(), Error> {
-    let silent = || Arc::new(|_| {}) as Reporter;
+/// Runs a command; gives the exit code.
+pub fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let done = |result: Result<(), Error>| result.map(|()| ExitCode::SUCCESS);
     match cli.command {
-        Command::Run { source, store, limits, json } => run_pipeline(&source, &store, &limits, json),
+        Command::Run { source, store, limits, until, force, json } => {
+            let again = force.into_iter().map(|stage| (stage, Again::Everything)).collect();
+            done(run_pipeline(&source, &store, &limits, json, |options| Options { until, again, ..options }))
+        }
+        Command::Retry { source, stage, store, limits, json } => {
+            let stages = match stage {
+                Some(stage) => vec![stage],
+                None => read(&source)?.stages.into_iter().map(|stage| stage.name).collect(),
+            };
+            let again = stages.into_iter().map(|stage| (stage, Again::Rejected)).collect();
+            done(run_pipeline(&source, &store, &limits, json, |options| Options { again, ..options }))
+        }
         Command::Check { source } => {
             let checked = read(&source)?;
             etude_pipeline::run::check(&checked)?;
             eprintln!("{}: {} stages, no errors", source.file.display(), checked.stages.len());
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Plan { source, store, threads, json } => {
+        Command::Plan { source, store, threads, until, json, detailed_exitcode } => {
+            let options = Options { threads: number_of(&threads), until, ..options(None) };
+            let planned = looking(&store, options)?.plan(&read(&source)?)?;
+            print(&plan::render(&planned, json)?);
+            let due = planned.iter().any(|stage| stage.action != Status::Reused);
+            Ok(if detailed_exitcode && due { ExitCode::from(2) } else { ExitCode::SUCCESS })
+        }
+        Command::Why { source, stage, item, store, threads } => {
             let options = Options { threads: number_of(&threads), ..options(None) };
-            let engine = engine(&store, options, silent(), CancellationToken::new())?;
-            plan(&engine.plan(&read(&source)?)?, json)
+            let lines = looking(&store, options)?.causes(&read(&source)?, &stage, item.as_deref())?;
+            print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Status { source, store, threads, json } => {
+            let options = Options { threads: number_of(&threads), ..options(None) };
+            print(&history::status(&looking(&store, options)?, &read(&source)?, json)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Log { store, last, json } => {
+            print(&history::log(&Store::open(&store.url)?, last, json)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Gc { store, apply, keep, json } => {
+            let garbage = Store::open(&store.url)?.gc(keep.into(), apply)?;
+            print(&keep::garbage(&garbage, apply, json)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify { file, settings, store, limits, repair, json } => {
+            let verified = looking(&store, options(Some(&limits)))?.verify(repair)?;
+            print(&keep::verified(&verified, json)?);
+            match file {
+                Some(file) if repair => {
+                    let source = Source { file, settings };
+                    done(run_pipeline(&source, &store, &limits, false, |options| options))
+                }
+                _ if verified.damaged.is_empty() => Ok(ExitCode::SUCCESS),
+                _ => Err(Error::Other(format!(
+                    "{} files are damaged; `etude verify FILE --repair` has them computed again",
+                    verified.damaged.len()
+                ))),
+            }
         }
         Command::Path { source, stage, store } => {
-            let engine = engine(&store, options(None), silent(), CancellationToken::new())?;
-            let paths = engine.paths(&read(&source)?, &stage)?;
+            let paths = looking(&store, options(None))?.paths(&read(&source)?, &stage)?;
             print(&paths.iter().map(|path| format!("{}\n", path.display())).collect::<String>());
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Graph { source, format } => {
             print(&graph::draw(&read(&source)?, format));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Ops { name, markdown } => {
             print(&reference::render(name.as_deref(), markdown)?);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Schema => {
             print(&(serde_json::to_string_pretty(&TABLE.file_schema())? + "\n"));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Doctor { json } => {
             print(&doctor::report(json)?);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etude", &mut text);
             print(&String::from_utf8_lossy(&text));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::DecodeHelper => etude_audio::decode::isolate::serve()
-            .map_err(|error| Error::Other(format!("the decode helper: {error}"))),
+        Command::DecodeHelper => done(
+            etude_audio::decode::isolate::serve()
+                .map_err(|error| Error::Other(format!("the decode helper: {error}"))),
+        ),
     }
+}
+
+/// An engine that only looks.
+fn looking(store: &cli::Store, options: Options) -> Result<Engine, Error> {
+    engine(store, options, Arc::new(|_| {}), CancellationToken::new())
 }
 
 /// Prints a result. Where nobody reads on, there is nothing more to do.
@@ -91,10 +145,20 @@ fn options(limits: Option<&Limits>) -> Options {
     Options {
         threads: limits.map_or(1, |limits| number_of(&limits.threads)),
         memory: limits.and_then(|limits| limits.memory).unwrap_or_else(Size::of_machine).0,
-        max_rejects: limits.map_or(MaxRejects::default(), |limits| limits.max_rejects),
+        max_rejects: limits.and_then(|limits| limits.max_rejects).unwrap_or_default(),
         block: limits.map_or(BLOCK, |limits| limits.block),
         again: BTreeMap::new(),
         until: None,
+    }
+}
+
+/// What the pipeline file says where the command line does not.
+fn with_runtime(limits: &Limits, runtime: &Runtime) -> Limits {
+    Limits {
+        threads: Threads { number: limits.threads.number.or(runtime.threads) },
+        memory: limits.memory.or(runtime.memory),
+        max_rejects: limits.max_rejects.or(runtime.max_rejects),
+        ..*limits
     }
 }
 
@@ -107,36 +171,22 @@ fn engine(
     Ok(Engine { table: TABLE, store: Store::open(&store.url)?, options, reporter, cancel })
 }
 
-fn plan(planned: &[Planned], json: bool) -> Result<(), Error> {
-    let mut text = String::new();
-    let width = planned.iter().map(|stage| stage.stage.len()).max().unwrap_or(0);
-    let operators = planned.iter().map(|stage| stage.operator.len()).max().unwrap_or(0);
-    for stage in planned {
-        if json {
-            text += &(serde_json::to_string(stage)? + "\n");
-            continue;
-        }
-        let action = match stage.action {
-            Status::Computed => "compute",
-            Status::Partial => "partial",
-            Status::Reused => "reuse",
-        };
-        let why = stage.why.join("; ");
-        let line = format!("{:width$}  {:operators$}  {action:7}  {why}", stage.stage, stage.operator);
-        text += line.trim_end();
-        text.push('\n');
-    }
-    print(&text);
-    Ok(())
-}
-
-fn run_pipeline(source: &Source, store: &cli::Store, limits: &Limits, json: bool) -> Result<(), Error> {
+fn run_pipeline(
+    source: &Source,
+    store: &cli::Store,
+    limits: &Limits,
+    json: bool,
+    with: impl FnOnce(Options) -> Options,
+) -> Result<(), Error> {
     let report = Arc::new(Report::new(json));
     let result = read(source).and_then(|spec| {
         let cancel = CancellationToken::new();
         let to = report.clone();
         let reporter = Arc::new(move |event| to.event(event));
-        let engine = engine(store, options(Some(limits)), reporter, cancel.clone())?;
+        let options = with(options(Some(&with_runtime(limits, &spec.runtime))));
+        // A stage that is not there is a mistake; nothing is run before that is known.
+        options.again.keys().try_for_each(|stage| spec.find(stage).map(|_| ()))?;
+        let engine = engine(store, options, reporter, cancel.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -1,10 +1,8 @@
 //! Which libtorch there is.
 
 use etude_learning::worker;
-use etude_pipeline::Error;
+use etude_pipeline::{Error, Size};
 use serde_json::{Value, json};
-
-use crate::size::Size;
 
 /// What a run would find on this machine.
 pub fn report(as_json: bool) -> Result<String, Error> {

@@ -4,9 +4,12 @@ mod cli;
 mod commands;
 mod doctor;
 mod graph;
+mod history;
+mod keep;
+mod plan;
 mod reference;
 mod report;
-mod size;
+mod table;
 
 use std::process::ExitCode;
 
@@ -15,7 +18,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     quiet_item_threads();
     match commands::run(cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             match error {

@@ -15,6 +15,7 @@ from steps import EDIT, FIRST, PLAN, PLAN_EDIT, RUN
 from tree import HEADER
 
 HERE = pathlib.Path(__file__).resolve().parent
+HOMES = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"]
 STEPS = [FIRST, PLAN, RUN, PLAN_EDIT, EDIT]
 
 
@@ -50,8 +51,7 @@ class Python:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         # Caches and settings go there as well: nothing is left on the machine or taken from it.
-        self.environment = {name: str(folder / ".home") for name in (
-            "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")}
+        self.environment = {name: str(folder / ".home") for name in HOMES}
         self.environment["DVC_NO_ANALYTICS"] = "1"
         if packages:
             self.environment["PYTHONPATH"] = str(packages)

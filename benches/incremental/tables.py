@@ -89,14 +89,16 @@ def far_table(small, large):
 
 def text(results):
     machine, (small, large) = results["machine"], results["scale"]
-    versions = ", ".join(f"{name} {version.removeprefix(name).strip()}" for name, version in machine["versions"].items())
+    versions = ", ".join(f"{name} {version.removeprefix(name).strip()}"
+                         for name, version in machine["versions"].items())
     parts = [f"""\
 Made by `{results['command']}`
 on {results['date']}. The first run is a single one; of the others the best of {results['repeat']} counts, and of their
 peaks the median. All files had been read before.
 
 {machine['processor']}, {machine['cores']} cores, {machine['memory'] / 2**30:.0f} GiB, {machine['system']}; \
-{results['threads']} threads or processes ({machine['pinned']}); load before the start {machine['load']:.2f}. {versions}.
+{results['threads']} threads or processes ({machine['pinned']}); load before the start {machine['load']:.2f}. \
+{versions}.
 """, f"""\
 ## What a run costs
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::yaml::{Problem, Span};
+use crate::yaml::{Files, Problem, Span};
 
 /// An error in a pipeline file.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +16,13 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// A problem of a file with that text.
-    pub fn new(file: &str, text: &str, problem: Problem) -> Self {
-        let span =
-            problem.span.filter(|span| span.line > 0).unwrap_or(Span { line: 1, column: 1, length: 1 });
+    /// A problem in one of the files of a pipeline.
+    pub fn new(files: &Files, problem: Problem) -> Self {
+        let first = Span { file: 0, line: 1, column: 1, length: 1 };
+        let span = problem.span.filter(|span| span.line > 0).unwrap_or(first);
+        let (file, text) = files.0.get(span.file).cloned().unwrap_or_default();
         let excerpt = text.lines().nth(span.line - 1).unwrap_or_default().to_owned();
-        Self { file: file.to_owned(), span, message: problem.message, help: problem.help, excerpt }
+        Self { file, span, message: problem.message, help: problem.help, excerpt }
     }
 }
 

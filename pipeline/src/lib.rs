@@ -12,6 +12,8 @@ pub mod operator;
 pub mod place;
 pub mod random;
 pub mod run;
+mod runtime;
+mod size;
 pub mod spec;
 pub mod store;
 mod suggest;
@@ -19,3 +21,5 @@ pub mod yaml;
 
 pub use diagnostic::Diagnostic;
 pub use error::Error;
+pub use runtime::Runtime;
+pub use size::Size;

@@ -10,7 +10,11 @@ use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 use crate::flow::Flow;
 use crate::operator::{Body, Declaration, Inputs, Link, Names, Operator, Table};
-use crate::yaml::{self, Node, Problem, Span, Value, Variables};
+use crate::runtime::Runtime;
+use crate::yaml::{self, Files, Node, Problem, Span, Value, Variables};
+
+/// The keys of a pipeline file.
+const KEYS: [&str; 6] = ["include", "name", "seed", "vars", "runtime", "stages"];
 
 /// A pipeline.
 #[derive(Debug)]
@@ -21,8 +25,9 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// The stages' indices, each after those it reads.
     pub order: Vec<usize>,
-    file: String,
-    text: String,
+    /// What must not change results; the command line says more.
+    pub runtime: Runtime,
+    files: Files,
 }
 
 /// A stage.
@@ -88,15 +93,13 @@ impl Pipeline {
         settings: &[(String, String)],
         table: &Table,
     ) -> Result<Self, Error> {
-        let wrong = |problems: Vec<Problem>| {
-            Error::Pipeline(
-                problems.into_iter().map(|problem| Diagnostic::new(file, text, problem)).collect(),
-            )
-        };
-        let root = yaml::parse(text).map_err(|problem| wrong(vec![problem]))?;
-        let mut pipeline = read(root, settings, table).map_err(wrong)?;
-        pipeline.file = file.to_owned();
-        pipeline.text = text.to_owned();
+        let mut files = Files::default();
+        let root = yaml::load(file, text, &mut files).map_err(|problem| vec![problem]);
+        let read = root.and_then(|root| read(root, settings, table));
+        let mut pipeline = read.map_err(|problems| {
+            Error::Pipeline(problems.into_iter().map(|problem| Diagnostic::new(&files, problem)).collect())
+        })?;
+        pipeline.files = files;
         if pipeline.name.is_empty() {
             let stem = std::path::Path::new(file).file_stem().and_then(|stem| stem.to_str());
             pipeline.name = stem.unwrap_or("pipeline").to_owned();
@@ -133,7 +136,7 @@ impl Pipeline {
     pub fn error_at(&self, stage: usize, parameter: &str, message: String) -> Error {
         let stage = &self.stages[stage];
         let span = place(&stage.places, parameter).unwrap_or(stage.span);
-        Error::Pipeline(vec![Diagnostic::new(&self.file, &self.text, Problem::at(span, message))])
+        Error::Pipeline(vec![Diagnostic::new(&self.files, Problem::at(span, message))])
     }
 }
 
@@ -154,8 +157,8 @@ fn read(root: Node, settings: &[(String, String)], table: &Table) -> Result<Pipe
         return Err(one(Problem::at(root.span, format!("a pipeline is a mapping, this is {}", root.kind()))));
     }
     for (key, _) in root.entries() {
-        if !["name", "seed", "vars", "stages"].contains(&key.text.as_str()) {
-            let mut problem = yaml::unknown("key", &key.text, &["name", "seed", "vars", "stages"]);
+        if !KEYS.contains(&key.text.as_str()) {
+            let mut problem = yaml::unknown("key", &key.text, &KEYS);
             problem.span = Some(key.span);
             return Err(one(problem));
         }
@@ -169,6 +172,8 @@ fn read(root: Node, settings: &[(String, String)], table: &Table) -> Result<Pipe
     };
     let name = scalar("name")?.map(|node| yaml::from_node::<String>(&node)).transpose().map_err(one)?;
     let seed = scalar("seed")?.map(|node| yaml::from_node::<u64>(&node)).transpose().map_err(one)?;
+    let runtime =
+        scalar("runtime")?.map(|node| yaml::from_node::<Runtime>(&node)).transpose().map_err(one)?;
     let Some(stages) = root.get("stages").filter(|node| !node.entries().is_empty()) else {
         let span = root.get("stages").map_or(root.span, |node| node.span);
         return Err(one(Problem::at(span, "a pipeline needs `stages:`, a mapping of names to operators")));
@@ -194,8 +199,8 @@ fn read(root: Node, settings: &[(String, String)], table: &Table) -> Result<Pipe
         seed: seed.unwrap_or(0),
         stages: read,
         order,
-        file: String::new(),
-        text: String::new(),
+        runtime: runtime.unwrap_or_default(),
+        files: Files::default(),
     };
     check_flows(&mut pipeline).map_err(one)?;
     Ok(pipeline)

@@ -1,5 +1,6 @@
 //! The one table from which help, reference, JSON Schema, checks and serialised plans are derived.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -123,7 +124,7 @@ fn contents(parameter: &str, value: &Value) -> Result<Value, Invalid> {
     })
 }
 
-fn schema_of<T: Declare>() -> Value {
+fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -254,11 +255,13 @@ impl Table {
                 "then": schema,
             }));
         }
+        let mut runtime = schema_of::<crate::Runtime>();
+        allow_variables(&mut runtime["properties"]);
         json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": "Étude pipeline",
             "type": "object",
-            "required": ["stages"],
+            "anyOf": [{"required": ["stages"]}, {"required": ["include"]}],
             "additionalProperties": false,
             "properties": {
                 "name": {"type": "string", "description": "The pipeline's name; by default the file's."},
@@ -270,6 +273,11 @@ impl Table {
                     "type": "object",
                     "description": "Variables: `${name}` stands for their value in the stages.",
                 },
+                "include": {
+                    "description": "Files whose variables and stages come before this one's.",
+                    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+                },
+                "runtime": runtime,
                 "stages": {
                     "type": "object",
                     "minProperties": 1,

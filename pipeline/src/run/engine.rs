@@ -76,8 +76,13 @@ impl Engine {
         summaries: &mut BTreeMap<String, Summary>,
         rejects: &mut Option<Error>,
     ) -> Result<(), Error> {
+        let units = self.units(pipeline)?;
+        let fingerprints =
+            units.iter().map(|unit| unit.fingerprint(pipeline)).collect::<Result<Vec<_>, _>>()?;
+        // A store that cannot be written can still be read.
+        let mut lease = Some(self.store.lease(&fingerprints));
         let mut known = Known { keeps: true, ..self.knowledge() };
-        for unit in self.units(pipeline)? {
+        for unit in units {
             let begin = Instant::now();
             let name = pipeline.stages[unit.stage].name.clone();
             let resolved = self
@@ -90,6 +95,11 @@ impl Engine {
                     Computed { status: Status::Reused, snapshot, seconds: Vec::new(), items: 0 }
                 }
                 None => {
+                    if let Some(Err(_)) = &lease
+                        && let Some(Err(error)) = lease.take()
+                    {
+                        return Err(error);
+                    }
                     let before = self.before(pipeline, &unit)?;
                     why = self.why(pipeline, &unit, &resolved, before.as_ref());
                     known.stamps.save(&self.store)?;

@@ -72,24 +72,50 @@ fn differences(path: &str, old: &Value, new: &Value, why: &mut Vec<String>) {
     }
 }
 
+/// Items of the last run against those of now.
+#[derive(Debug, Default)]
+pub struct ItemChanges<'a> {
+    pub added: Vec<(&'a str, &'a str)>,
+    /// The key, the digest before, the digest now.
+    pub changed: Vec<(&'a str, &'a str, &'a str)>,
+    pub removed: Vec<&'a str>,
+}
+
+impl<'a> ItemChanges<'a> {
+    /// What changed since a snapshot.
+    pub fn of(snapshot: &'a Snapshot, items: &'a [Item]) -> Self {
+        let old: BTreeMap<&str, &str> = snapshot_inputs(snapshot).collect();
+        let mut changes = Self::default();
+        let mut now = std::collections::HashSet::with_capacity(items.len());
+        for item in items {
+            let (key, digest) = (&*item.key, item.digest.as_str());
+            now.insert(key);
+            match old.get(key) {
+                None => changes.added.push((key, digest)),
+                Some(before) if *before != digest => changes.changed.push((key, before, digest)),
+                Some(_) => {}
+            }
+        }
+        changes.removed = old.keys().filter(|key| !now.contains(*key)).copied().collect();
+        changes
+    }
+}
+
+/// Key and digest of what went in, of all items that a snapshot accounts for.
+pub fn snapshot_inputs(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
+    let kept = snapshot.items.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
+    let filtered = snapshot.filtered.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
+    let rejected = snapshot.rejected.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
+    kept.chain(filtered).chain(rejected)
+}
+
 fn item_differences(snapshot: &Snapshot, items: &[Item]) -> Vec<String> {
-    let old: BTreeMap<&str, &str> = snapshot
-        .items
-        .iter()
-        .map(|entry| (entry.item.as_str(), entry.input.as_str()))
-        .chain(snapshot.filtered.iter().map(|entry| (entry.item.as_str(), entry.input.as_str())))
-        .chain(snapshot.rejected.iter().map(|entry| (entry.item.as_str(), entry.input.as_str())))
-        .collect();
-    let new: BTreeMap<&str, &str> = items.iter().map(|item| (&*item.key, item.digest.as_str())).collect();
-    let added: Vec<&str> = new.keys().filter(|key| !old.contains_key(*key)).copied().collect();
-    let removed: Vec<&str> = old.keys().filter(|key| !new.contains_key(*key)).copied().collect();
-    let changed: Vec<&str> = new
-        .iter()
-        .filter(|(key, digest)| old.get(*key).is_some_and(|old| old != *digest))
-        .map(|(key, _)| *key)
-        .collect();
+    let changes = ItemChanges::of(snapshot, items);
+    let added = changes.added.iter().map(|(key, _)| *key).collect();
+    let changed = changes.changed.iter().map(|(key, ..)| *key).collect();
     let mut why = Vec::new();
-    for (what, keys) in [("new", added), ("changed", changed), ("removed", removed)] {
+    let all: [(&str, Vec<&str>); 3] = [("new", added), ("changed", changed), ("removed", changes.removed)];
+    for (what, keys) in all {
         match keys.as_slice() {
             [] => {}
             [key] => why.push(format!("item {key} is {what}")),

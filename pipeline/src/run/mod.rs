@@ -26,14 +26,17 @@ mod shard;
 mod summary;
 mod table;
 mod unit;
+mod verify;
 mod vouch;
+mod why;
 
 pub use chain::{BLOCK, Chain, Instance, Trail, describe};
 pub use engine::{Engine, Outcome};
 pub use items::items_of;
 pub use options::{MaxRejects, Options};
-pub use plan::Planned;
+pub use plan::{Estimate, ItemCounts, Planned};
 pub use reuse::Again;
+pub use verify::{Damage, Verified};
 
 /// Checks that a pipeline can be run, without looking at any data.
 pub fn check(pipeline: &crate::spec::Pipeline) -> Result<(), crate::Error> {

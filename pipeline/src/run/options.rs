@@ -3,7 +3,29 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::reuse::Again;
+
+/// A number, or a share.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Text {
+    Number(u64),
+    Share(String),
+}
+
+impl TryFrom<Text> for MaxRejects {
+    type Error = String;
+
+    fn try_from(text: Text) -> Result<Self, String> {
+        match text {
+            Text::Number(number) => Ok(Self::Count(number)),
+            Text::Share(text) => text.parse(),
+        }
+    }
+}
 
 /// What must not change results.
 #[derive(Debug, Clone)]
@@ -21,7 +43,9 @@ pub struct Options {
 }
 
 /// How many items of a stage may be rejected.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "Text")]
+#[schemars(with = "Text")]
 pub enum MaxRejects {
     Percent(f64),
     Count(u64),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::before::Before;
 use super::engine::Engine;
-use super::explain::{Change, explain};
+use super::explain::{Change, explain, snapshot_inputs};
 use super::footer::Fate;
 use super::resolve::{Known, Resolved};
 use super::reuse::{Again, Task};
@@ -264,11 +264,8 @@ impl Engine {
     }
 }
 
-/// The keys of all items that a snapshot accounts for.
-pub(super) fn snapshot_keys(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
-    let kept = snapshot.items.iter().map(|entry| entry.item.as_str());
-    let filtered = snapshot.filtered.iter().map(|entry| entry.item.as_str());
-    kept.chain(filtered).chain(snapshot.rejected.iter().map(|entry| entry.item.as_str()))
+fn snapshot_keys(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    snapshot_inputs(snapshot).map(|(key, _)| key)
 }
 
 /// How many items of an old snapshot are no longer there.

@@ -77,6 +77,11 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Removes a file or a folder with all that is in it, if it is there.
+pub fn remove_any(path: &Path) -> Result<(), Error> {
+    if path.is_dir() { fs::remove_dir_all(path).map_err(Error::io(path)) } else { remove(path) }
+}
+
 /// Writes a text with its digest in the first line; false when the name is taken.
 pub fn create_checked(target: &Path, text: &str) -> Result<bool, Error> {
     let folder = create_parent(target)?;

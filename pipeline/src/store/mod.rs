@@ -14,6 +14,8 @@
 //! written once: to a temporary file, synchronised, and then given its name, without replacing.
 
 mod file;
+mod gc;
+mod lease;
 mod run;
 mod scratch;
 mod snapshot;
@@ -23,6 +25,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+pub use gc::{Garbage, Reason};
+pub use lease::Lease;
 pub use run::{RunRecord, StageRecord};
 pub use scratch::Scratch;
 pub use snapshot::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile};
@@ -63,7 +67,7 @@ impl Store {
 
     /// A new empty folder for what is not complete yet.
     pub fn scratch(&self) -> Result<Scratch, Error> {
-        Scratch::create(&self.path("scratch"))
+        Scratch::create(&self.path(scratch::FOLDER))
     }
 
     /// Gives a complete file or folder its name. If the name is taken, what has it is the same.
@@ -83,6 +87,35 @@ impl Store {
         let io = Error::io(&path);
         let lock = std::fs::File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
         lock.map_err(io)
+    }
+
+    /// All texts that carry their digest: snapshots, records of runs, the cache of stamps.
+    pub fn texts(&self) -> Result<Vec<String>, Error> {
+        let mut texts = Vec::new();
+        for fingerprint in self.names("snapshots")? {
+            let names = self.names(&format!("snapshots/{fingerprint}"))?;
+            texts.extend(names.iter().map(|name| format!("snapshots/{fingerprint}/{name}")));
+        }
+        texts.extend(self.names("runs")?.iter().map(|name| format!("runs/{name}")));
+        texts.extend(self.path("stamps").is_file().then(|| "stamps".to_owned()));
+        Ok(texts)
+    }
+
+    /// All files of stages.
+    pub fn data(&self) -> Result<Vec<String>, Error> {
+        let mut files = Vec::new();
+        for fingerprint in self.names("data")? {
+            for folder in self.names(&format!("data/{fingerprint}"))? {
+                let folder = format!("data/{fingerprint}/{folder}");
+                files.extend(self.names(&folder)?.iter().map(|name| format!("{folder}/{name}")));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Removes something, if it is there.
+    pub fn remove(&self, relative: &str) -> Result<(), Error> {
+        file::remove_any(&self.path(relative))
     }
 
     /// The names in a folder, sorted; none where there is no folder.

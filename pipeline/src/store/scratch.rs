@@ -1,7 +1,7 @@
 //! Folders for what is not complete yet.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -38,21 +38,26 @@ impl Scratch {
 
 const LOCK: &str = "lock";
 
+/// Where scratch is, below a store's root.
+pub const FOLDER: &str = "scratch";
+
 /// Removes what killed runs have left. What cannot be removed is left to the next run.
 fn sweep(root: &Path) {
-    for folder in fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
-        let age = fs::metadata(&folder)
-            .and_then(|found| found.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
-        let abandoned = match File::open(folder.join(LOCK)) {
-            Ok(lock) => lock.try_lock().is_ok() && age.is_some_and(|age| age > YOUNG),
-            Err(_) => age.is_some_and(|age| age > YOUNG),
-        };
-        if abandoned {
-            let _ = fs::remove_dir_all(&folder);
-        }
+    for folder in abandoned(root) {
+        let _ = fs::remove_dir_all(&folder);
     }
+}
+
+/// The folders that killed runs have left.
+pub fn abandoned(root: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    folders
+        .filter(|folder| {
+            let modified = fs::metadata(folder).and_then(|found| found.modified());
+            let old = modified.ok().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > YOUNG);
+            old && File::open(folder.join(LOCK)).map_or(true, |lock| lock.try_lock().is_ok())
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -117,6 +117,15 @@ impl Store {
         Ok(complete.then_some(snapshot))
     }
 
+    /// What a text of the store says; none where it is no snapshot.
+    ///
+    /// Errors: [`Error::Store`] for one that is damaged.
+    pub fn snapshot_at(&self, relative: &str) -> Result<Option<Snapshot>, Error> {
+        let text = self.read(relative)?;
+        let text = text.filter(|_| relative.starts_with("snapshots/"));
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
     /// Forgets a snapshot, before what it names is made again.
     pub fn forget_snapshot(&self, fingerprint: &str, inputs: &str) -> Result<(), Error> {
         file::remove(&self.path(&name(fingerprint, inputs)))

@@ -279,7 +279,8 @@ impl<'de> de::EnumAccess<'de> for Choice<'de> {
 }
 
 /// A choice with nothing after it: all its parameters have their defaults.
-static EMPTY: Node = Node { span: Span { line: 0, column: 0, length: 0 }, value: Value::Mapping(Vec::new()) };
+static EMPTY: Node =
+    Node { span: Span { file: 0, line: 0, column: 0, length: 0 }, value: Value::Mapping(Vec::new()) };
 
 impl<'de> Choice<'de> {
     fn content(&self) -> &'de Node {
@@ -352,7 +353,7 @@ mod tests {
     }
 
     fn toy(text: &str) -> Result<Toy, Problem> {
-        from_node(&parse(text).unwrap())
+        from_node(&parse(text, 0).unwrap())
     }
 
     #[test]

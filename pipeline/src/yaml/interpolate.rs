@@ -29,6 +29,8 @@ impl Variables {
 
 /// Replaces `${name}` in every scalar below `node`; `$$` stands for one `$`.
 ///
+/// `${env:NAME}` is a variable of the environment, `${env:NAME:-text}` the text where that is not set or empty.
+///
 /// A scalar that is nothing but `${name}` takes the variable's value with its type; within other
 /// text the variable's own text is inserted.
 pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem> {
@@ -38,8 +40,11 @@ pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem
         Value::Mapping(entries) => entries.iter_mut().try_for_each(|(_, node)| interpolate(node, variables)),
         Value::Scalar { text, .. } if !text.contains('$') => Ok(()),
         Value::Scalar { text, plain } => {
-            let look_up = |name: &str| {
-                variables.get(name).ok_or_else(|| {
+            let look_up = |name: &str| -> Result<Node, Problem> {
+                if let Some(name) = name.strip_prefix("env:") {
+                    return environment(name).map_err(|message| Problem::at(span, message));
+                }
+                variables.get(name).cloned().ok_or_else(|| {
                     let mut problem = unknown("variable", name, &variables.names());
                     problem.span = Some(span);
                     problem
@@ -48,7 +53,7 @@ pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem
             if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
                 && !name.contains(['$', '}'])
             {
-                node.value = look_up(name)?.value.clone();
+                node.value = look_up(name)?.value;
                 return Ok(());
             }
             let mut result = String::new();
@@ -61,14 +66,14 @@ pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem
                     rest = after;
                 } else if let Some(after) = rest.strip_prefix('{') {
                     let end = after.find('}').ok_or_else(|| Problem::at(span, "`${` without `}`"))?;
-                    let Value::Scalar { text, .. } = &look_up(&after[..end])?.value else {
+                    let Value::Scalar { text, .. } = look_up(&after[..end])?.value else {
                         let message = format!(
                             "variable `{}` is not a scalar and cannot stand within text",
                             &after[..end]
                         );
                         return Err(Problem::at(span, message));
                     };
-                    result.push_str(text);
+                    result.push_str(&text);
                     rest = &after[end + 1..];
                 } else {
                     result.push('$');
@@ -82,6 +87,23 @@ pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem
     }
 }
 
+/// `NAME` or `NAME:-default` of the environment.
+fn environment(name: &str) -> Result<Node, String> {
+    let (name, default) = match name.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (name, None),
+    };
+    match (std::env::var(name), default) {
+        (Ok(value), Some(default)) if value.is_empty() => Ok(Node::plain(default)),
+        (Ok(value), _) => Ok(Node::plain(value)),
+        (Err(std::env::VarError::NotPresent), Some(default)) => Ok(Node::plain(default)),
+        (Err(std::env::VarError::NotPresent), None) => {
+            Err(format!("the environment has no variable {name}; `${{env:{name}:-text}}` gives it a default"))
+        }
+        (Err(error), _) => Err(format!("the environment's variable {name}: {error}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +114,7 @@ mod tests {
         let mut variables = Variables::default();
         variables.set("rate", Node::plain("16000"));
         variables.set("music", Node::plain("./music"));
-        let mut node = parse("a: '${rate}'\nb: ${music}/x$$y").unwrap();
+        let mut node = parse("a: '${rate}'\nb: ${music}/x$$y", 0).unwrap();
         interpolate(&mut node, &variables).unwrap();
         assert_eq!(from_node::<u32>(node.get("a").unwrap()).unwrap(), 16_000);
         assert_eq!(from_node::<String>(node.get("b").unwrap()).unwrap(), "./music/x$y");
@@ -102,7 +124,7 @@ mod tests {
     fn undefined_variables_are_named() {
         let mut variables = Variables::default();
         variables.set("music", Node::plain("x"));
-        let mut node = parse("a: ${musik}").unwrap();
+        let mut node = parse("a: ${musik}", 0).unwrap();
         let problem = interpolate(&mut node, &variables).unwrap_err();
         assert!(problem.message.contains("unknown variable `musik`"));
         assert!(problem.help.unwrap().contains("`music`"));

@@ -5,10 +5,12 @@
 //! range — points at file:line:column.
 
 mod de;
+mod include;
 mod interpolate;
 mod node;
 
 pub(crate) use de::unknown;
 pub use de::{Problem, from_node};
+pub use include::{Files, load};
 pub use interpolate::{Variables, interpolate};
 pub use node::{Key, Node, Span, Value, parse};

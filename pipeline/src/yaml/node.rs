@@ -9,9 +9,11 @@ use super::de::Problem;
 /// Aliases are copied where they are used; more nodes than this is a mistake or an attack.
 const MAX_NODES: usize = 100_000;
 
-/// Where a value stands: the line (from 1), the column (from 1) and the number of characters.
+/// Where a value stands: the file, the line (from 1), the column (from 1) and the number of characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
+    /// Which of the files, 0 for the one that includes the others.
+    pub file: usize,
     pub line: usize,
     pub column: usize,
     pub length: usize,
@@ -85,10 +87,10 @@ enum Open {
     Mapping(usize, Span, Vec<(Key, Node)>, Option<Key>),
 }
 
-/// Reads one document.
+/// Reads one document; `file` is the number of its file.
 ///
 /// Errors: syntax, a second document, a key that is not a scalar, a duplicate key, a tag, a merge key.
-pub fn parse(text: &str) -> Result<Node, Problem> {
+pub fn parse(text: &str, file: usize) -> Result<Node, Problem> {
     let mut stack: Vec<Open> = Vec::new();
     let mut anchors: HashMap<usize, Node> = HashMap::new();
     let mut root: Option<Node> = None;
@@ -96,10 +98,11 @@ pub fn parse(text: &str) -> Result<Node, Problem> {
     for event in Parser::new_from_str(text) {
         let (event, at) = event.map_err(|error| {
             let mark = error.marker();
-            let span = Span { line: mark.line(), column: mark.col() + 1, length: 1 };
+            let span = Span { file, line: mark.line(), column: mark.col() + 1, length: 1 };
             Problem::at(span, format!("not valid YAML: {}", error.info()))
         })?;
         let span = Span {
+            file,
             line: at.start.line(),
             column: at.start.col() + 1,
             length: if at.end.line() == at.start.line() {
@@ -168,7 +171,7 @@ pub fn parse(text: &str) -> Result<Node, Problem> {
             },
         }
     }
-    root.ok_or_else(|| Problem::at(Span { line: 1, column: 1, length: 1 }, "the file is empty"))
+    root.ok_or_else(|| Problem::at(Span { file, line: 1, column: 1, length: 1 }, "the file is empty"))
 }
 
 fn new_key(node: Node, entries: &[(Key, Node)]) -> Result<Key, Problem> {
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn keeps_positions_and_order() {
-        let node = parse("b: 1\na: {x: [1, two]}\n").unwrap();
+        let node = parse("b: 1\na: {x: [1, two]}\n", 0).unwrap();
         let keys: Vec<_> = node.entries().iter().map(|(key, _)| key.text.as_str()).collect();
         assert_eq!(keys, ["b", "a"]);
         let x = node.get("a").and_then(|a| a.get("x")).unwrap();
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn refuses_duplicate_keys() {
-        let problem = parse("a: 1\nb: 2\na: 3\n").unwrap_err();
+        let problem = parse("a: 1\nb: 2\na: 3\n", 0).unwrap_err();
         assert_eq!(problem.span.unwrap().line, 3);
         assert!(problem.message.contains("duplicate key `a`"));
     }
@@ -214,6 +217,6 @@ mod tests {
             let before = format!("*a{}", level - 1);
             text += &format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(","));
         }
-        assert!(parse(&text).unwrap_err().message.contains("too many"));
+        assert!(parse(&text, 0).unwrap_err().message.contains("too many"));
     }
 }

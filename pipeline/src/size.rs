@@ -1,10 +1,24 @@
 //! Sizes such as `2GiB`.
 
+use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// A number of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Size(pub u64);
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
 
 impl FromStr for Size {
     type Err = String;
@@ -28,6 +42,18 @@ impl FromStr for Size {
             return Err(format!("{text} is less than 16MiB, the least that a run can do with"));
         }
         Ok(Self(bytes as u64))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0 as f64;
+        match self.0.checked_ilog2().unwrap_or(0) / 10 {
+            0 => write!(formatter, "{} B", self.0),
+            1 => write!(formatter, "{:.1} KiB", bytes / 1024.0),
+            2 => write!(formatter, "{:.1} MiB", bytes / 1024f64.powi(2)),
+            _ => write!(formatter, "{:.1} GiB", bytes / 1024f64.powi(3)),
+        }
     }
 }
 

@@ -1,0 +1,161 @@
+//! Garbage: what no kept run ended with and no live run uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Snapshot, Store, file, scratch};
+use crate::error::Error;
+
+/// Why something is garbage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The record of a run before the last ones.
+    OldRun,
+    /// A snapshot, or a file of one, that no kept run ended with.
+    OldResult,
+    /// A file that no snapshot names: of a run that was killed, or replaced since.
+    Unfinished,
+    /// Scratch of a run that was killed.
+    Scratch,
+}
+
+/// Something that can be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Garbage {
+    pub reason: Reason,
+    /// Below the store's root.
+    pub path: String,
+    pub bytes: u64,
+}
+
+impl Store {
+    /// What can be removed when the last `keep` runs of each pipeline are kept. With `apply` it is removed: first
+    /// the records, then the snapshots, then the files, so that at no moment anything names what is gone.
+    pub fn gc(&self, keep: usize, apply: bool) -> Result<Vec<Garbage>, Error> {
+        if !self.path("").is_dir() {
+            return Ok(Vec::new());
+        }
+        // A run that begins now waits until this is over; one that is under way holds a lease.
+        let _exclusive = if apply { Some(self.lock()?) } else { None };
+        let leased = self.leased(apply)?;
+        let mut garbage = Vec::new();
+        let kept = self.old_runs(keep, &mut garbage)?;
+        let files = self.old_snapshots(&kept, &leased, &mut garbage)?;
+        self.old_files(&files, &leased, &mut garbage)?;
+        let root = self.path(scratch::FOLDER);
+        for folder in scratch::abandoned(&root) {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let bytes = size_of(&folder);
+            garbage.push(Garbage {
+                reason: Reason::Scratch,
+                path: format!("{}/{name}", scratch::FOLDER),
+                bytes,
+            });
+        }
+        if apply {
+            for entry in &garbage {
+                file::remove_any(&self.path(&entry.path))?;
+            }
+            self.remove_empty_folders()?;
+        }
+        Ok(garbage)
+    }
+
+    /// The (fingerprint, inputs) of the runs that are kept.
+    fn old_runs(&self, keep: usize, garbage: &mut Vec<Garbage>) -> Result<BTreeSet<(String, String)>, Error> {
+        let (mut kept, mut runs) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
+        for number in self.run_numbers()?.into_iter().rev() {
+            let record = self.run(number)?;
+            let count = record.as_ref().map(|record| runs.entry(record.pipeline.clone()).or_default());
+            match (record, count) {
+                (Some(record), Some(count)) if *count < keep => {
+                    *count += 1;
+                    let stages = record.stages.into_values();
+                    kept.extend(stages.map(|stage| (stage.fingerprint, stage.inputs)));
+                }
+                _ => garbage.push(self.garbage(Reason::OldRun, format!("runs/{number:06}"))),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The files that kept snapshots name, and whether any other snapshot names them.
+    fn old_snapshots(
+        &self,
+        kept: &BTreeSet<(String, String)>,
+        leased: &BTreeSet<String>,
+        garbage: &mut Vec<Garbage>,
+    ) -> Result<BTreeMap<String, bool>, Error> {
+        let mut files = BTreeMap::new();
+        for fingerprint in self.names("snapshots")? {
+            for inputs in self.names(&format!("snapshots/{fingerprint}"))? {
+                let path = format!("snapshots/{fingerprint}/{inputs}");
+                let keep =
+                    kept.contains(&(fingerprint.clone(), inputs.clone())) || leased.contains(&fingerprint);
+                if !keep {
+                    garbage.push(self.garbage(Reason::OldResult, path.clone()));
+                }
+                let Ok(Some(text)) = self.read(&path) else { continue };
+                let Ok(snapshot) = serde_json::from_str::<Snapshot>(&text) else { continue };
+                for file in snapshot.files {
+                    *files.entry(file.path).or_insert(false) |= keep;
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    fn old_files(
+        &self,
+        files: &BTreeMap<String, bool>,
+        leased: &BTreeSet<String>,
+        garbage: &mut Vec<Garbage>,
+    ) -> Result<(), Error> {
+        for fingerprint in self.names("data")?.into_iter().filter(|name| !leased.contains(name)) {
+            for folder in self.names(&format!("data/{fingerprint}"))? {
+                for name in self.names(&format!("data/{fingerprint}/{folder}"))? {
+                    let path = format!("data/{fingerprint}/{folder}/{name}");
+                    let reason = match files.get(&path) {
+                        Some(true) => continue,
+                        Some(false) => Reason::OldResult,
+                        None => Reason::Unfinished,
+                    };
+                    garbage.push(self.garbage(reason, path));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn garbage(&self, reason: Reason, path: String) -> Garbage {
+        let bytes = size_of(&self.path(&path));
+        Garbage { reason, path, bytes }
+    }
+
+    fn remove_empty_folders(&self) -> Result<(), Error> {
+        for root in ["data", "snapshots"] {
+            for fingerprint in self.names(root)? {
+                let fingerprint = format!("{root}/{fingerprint}");
+                for name in self.names(&fingerprint)? {
+                    // Fails, as it should, where there is anything in it, or where it is a file.
+                    let _ = std::fs::remove_dir(self.path(&format!("{fingerprint}/{name}")));
+                }
+                let _ = std::fs::remove_dir(self.path(&fingerprint));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a file, or of all files in a folder.
+fn size_of(path: &Path) -> u64 {
+    let Ok(found) = std::fs::metadata(path) else { return 0 };
+    if !found.is_dir() {
+        return found.len();
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size_of(&entry.path())).sum()
+}
