@@ -45,8 +45,8 @@ class Etude:
     def plan(self, what, anything):
         """A plan according to which there is something to do, or nothing."""
         usage = measure_success([*self._command("plan"), "--json", "--threads", self.threads])
-        actions = {json.loads(line)["action"] for line in usage.stdout.splitlines()}
-        nothing = all(action in ("reuse", "reused") for action in actions)
+        actions = {stage["action"] for stage in json.loads(usage.stdout)["stages"].values()}
+        nothing = actions == {"reuse"}
         expect(nothing != anything, f"{what}: {'some' if anything else 'no'} stage is to be computed",
                actions)
         return usage.figures()

@@ -66,8 +66,10 @@ impl Shard {
             let io = |source| Error::Io { path: self.path.clone(), source };
             let whole =
                 |number: u64| usize::try_from(number).map_err(|error| Error::Other(error.to_string()));
+            // Only the row groups that have them, or every read would go through all that come before.
+            let (groups, before) = self.groups(first, count);
             let selection = RowSelection::from(vec![
-                RowSelector::skip(whole(first)?),
+                RowSelector::skip(whole(first - before)?),
                 RowSelector::select(whole(count)?),
             ]);
             let file = self.file.try_clone().map_err(io)?;
@@ -75,6 +77,7 @@ impl Shard {
             let mask = ProjectionMask::columns(self.metadata.parquet_schema(), NEEDED);
             Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_projection(mask)
+                .with_row_groups(groups)
                 .with_row_selection(selection)
                 .with_batch_size(BATCH)
                 .build()?)
@@ -90,6 +93,24 @@ impl Shard {
             }
         }
         Ok(())
+    }
+}
+
+impl Shard {
+    /// The row groups that hold some rows, and the number of rows before the first of them.
+    fn groups(&self, first: u64, count: u64) -> (Vec<usize>, u64) {
+        let (mut groups, mut before, mut begin) = (Vec::new(), first, 0);
+        for (index, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            let end = begin + group.num_rows().unsigned_abs();
+            if begin < first + count && end > first {
+                if groups.is_empty() {
+                    before = begin;
+                }
+                groups.push(index);
+            }
+            begin = end;
+        }
+        (groups, before)
     }
 }
 
@@ -128,15 +149,31 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Shards that are kept open: items that follow each other by key lie in shards by hash.
+const OPEN: usize = 64;
+
 /// Gives the rows of an item as signals.
 pub struct Reader {
     context: Context,
-    open: Option<Shard>,
+    /// The last used comes last.
+    open: Vec<Shard>,
 }
 
 impl Reader {
     pub fn new(context: Context) -> Self {
-        Self { context, open: None }
+        Self { context, open: Vec::new() }
+    }
+
+    /// A shard, opened if it is not open.
+    fn shard(&mut self, path: &Path) -> Result<&Shard, Error> {
+        let shard = match self.open.iter().position(|shard| shard.path == path) {
+            Some(at) => self.open.remove(at),
+            None => Shard::open(path)?,
+        };
+        if self.open.len() >= OPEN {
+            self.open.remove(0);
+        }
+        Ok(self.open.push_mut(shard))
     }
 }
 
@@ -155,13 +192,11 @@ impl Read for Reader {
         let Some(path) = item.place.path() else {
             return Err(Stop::Transient { message: format!("{} is no shard", item.place) });
         };
-        if self.open.as_ref().is_none_or(|shard| shard.path != path) {
-            self.open = Some(Shard::open(path).map_err(transient)?);
-        }
-        let (Some(shard), Some((first, count))) = (&self.open, item.rows) else { return Ok(()) };
-        let context = &self.context;
+        let Some((first, count)) = item.rows else { return Ok(()) };
+        let context = self.context.clone();
+        let shard = self.shard(path).map_err(transient)?;
         let result: Result<(), Ended> =
-            shard.read(first, count, |clip| give(clip, context, output).map_err(Ended));
+            shard.read(first, count, |clip| give(clip, &context, output).map_err(Ended));
         result.map_err(|Ended(stop)| stop)
     }
 }

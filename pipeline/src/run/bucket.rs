@@ -268,7 +268,7 @@ fn write(
     let bucket = &task.bucket;
     let temporary = shared.scratch.join(bucket.path.replace('/', "-"));
     let mut writer = ShardWriter::create(&temporary, shared.schema.clone(), shared.storage)?;
-    let (mut footer, mut filtered, mut copier) = (Footer::default(), Vec::new(), Copier::default());
+    let (mut footer, mut filtered, mut copier) = (Footer::default(), Vec::new(), Copier::new(task));
     for (item, known) in bucket.items.iter().zip(&task.known) {
         let outcome = match known {
             Some(known) => {

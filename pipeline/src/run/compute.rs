@@ -42,7 +42,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// What computing a unit came to.
 pub struct Computed {
     pub status: Status,
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// Seconds within each operator.
     pub seconds: Vec<f64>,
     /// Items that were computed; the others were there.
@@ -90,7 +90,7 @@ impl Engine {
         if found != items {
             return Err(Error::stage(name, format!("{items} items went in, {found} are accounted for")));
         }
-        Ok(Computed { status, snapshot, seconds, items: total })
+        Ok(Computed { status, snapshot: Arc::new(snapshot), seconds, items: total })
     }
 
     /// The shards that items to be computed are read from are what they were.
@@ -111,7 +111,8 @@ impl Engine {
         again: Again,
         before: Option<&Before>,
     ) -> Result<HashMap<String, String>, Error> {
-        let files = before.and_then(|before| before.snapshot.as_ref()).map_or(&[][..], |old| &old.files[..]);
+        let files =
+            before.and_then(|before| before.snapshot.as_deref()).map_or(&[][..], |old| &old.files[..]);
         let mut digests: HashMap<String, String> =
             files.iter().map(|file| (file.path.clone(), file.digest.clone())).collect();
         for task in tasks.iter_mut().filter(|task| !task.due()) {
@@ -358,7 +359,7 @@ impl Engine {
         let ended = tokio::task::spawn_blocking(work).await;
         let (snapshot, mut seconds) = ended.map_err(|error| Error::stage(&name, error.to_string()))??;
         seconds.push(begin.elapsed().as_secs_f64());
-        Ok(Computed { status: Status::Computed, snapshot, seconds, items: 0 })
+        Ok(Computed { status: Status::Computed, snapshot: Arc::new(snapshot), seconds, items: 0 })
     }
 
     pub(super) fn input(

@@ -100,7 +100,7 @@ impl Engine {
                     {
                         return Err(error);
                     }
-                    let before = self.before(pipeline, &unit)?;
+                    let before = self.before(pipeline, &unit, resolved.snapshot.as_ref())?;
                     why = self.why(pipeline, &unit, &resolved, before.as_ref());
                     known.stamps.save(&self.store)?;
                     if resolved.snapshot.is_some() {

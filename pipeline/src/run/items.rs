@@ -37,7 +37,7 @@ pub fn digest_items(items: &[Item]) -> String {
 
 /// Cuts sorted items into buckets by the first bits of their keys' hashes. The number of bits
 /// depends on the total size alone, so that a corpus that doubles splits each bucket in two.
-pub fn buckets(fingerprint: &str, items: Vec<Item>, target: u64) -> Vec<Bucket> {
+pub fn buckets(fingerprint: &str, items: &[Item], target: u64) -> Vec<Bucket> {
     let total: u64 = items.iter().map(|item| item.size).sum();
     let bits = total.div_ceil(target.max(1)).max(1).next_power_of_two().trailing_zeros().min(16);
     let mut groups: Vec<Vec<Item>> = vec![Vec::new(); 1 << bits];
@@ -45,7 +45,7 @@ pub fn buckets(fingerprint: &str, items: Vec<Item>, target: u64) -> Vec<Bucket> 
         let hash = blake3::hash(item.key.as_bytes());
         let first = u32::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1], 0, 0]);
         let group = if bits == 0 { 0 } else { first >> (32 - bits) };
-        groups[group as usize].push(item);
+        groups[group as usize].push(item.clone());
     }
     let bucket = |(group, items): (usize, Vec<Item>)| {
         let name =
@@ -67,8 +67,8 @@ mod tests {
     #[test]
     fn a_corpus_that_doubles_splits_buckets_in_two() {
         let items = |n: usize| (0..n).map(|i| item(&format!("{i}.wav"), 10)).collect::<Vec<_>>();
-        let few = buckets("f", items(100), 250);
-        let many = buckets("f", items(200), 250);
+        let few = buckets("f", &items(100), 250);
+        let many = buckets("f", &items(200), 250);
         assert_eq!((few.len(), many.len()), (4, 8));
         let name = |bucket: &Bucket| bucket.path.split('/').nth(2).unwrap().to_owned();
         for bucket in &many {
@@ -82,7 +82,7 @@ mod tests {
     fn the_path_depends_on_keys_and_contents_only() {
         let path = |digest: &str, size| {
             let item = Item { digest: digest.into(), ..item("a", size) };
-            buckets("f", vec![item], 100)[0].path.clone()
+            buckets("f", &[item], 100)[0].path.clone()
         };
         assert_eq!(path("x", 1), path("x", 2));
         assert_ne!(path("x", 1), path("y", 1));

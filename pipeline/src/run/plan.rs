@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -128,7 +129,8 @@ impl Engine {
         let resolved = self.resolve(pipeline, unit, known)?;
         let stage = &pipeline.stages[unit.stage];
         let again = self.again(&stage.name);
-        let before = self.before(pipeline, unit)?;
+        let now = resolved.as_ref().and_then(|resolved| resolved.snapshot.as_ref());
+        let before = self.before(pipeline, unit, now)?;
         let mut verdict = Verdict {
             action: Status::Computed,
             items: ItemCounts::default(),
@@ -153,14 +155,17 @@ impl Engine {
         let there = resolved.snapshot.clone().filter(|_| again == Again::Nothing);
         if let Some(snapshot) = there {
             let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_ref());
-            let removed = old.map_or(0, |old| removed(old, snapshot_keys(&snapshot)));
+            let removed = match old {
+                Some(old) if !Arc::ptr_eq(old, &snapshot) => removed(old, snapshot_keys(&snapshot)),
+                _ => 0,
+            };
             verdict.action = Status::Reused;
             verdict.items =
                 ItemCounts { reused: self.count(unit, &snapshot, known), removed, ..ItemCounts::default() };
             known.snapshots.insert(unit.stage, snapshot);
         } else if unit.items {
             let tasks = self.tasks(self.buckets(pipeline, unit, &resolved), again)?;
-            let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_ref());
+            let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
             verdict.items = counts(&tasks, old);
             let computed = verdict.items.new + verdict.items.changed;
             verdict.action = match computed {
@@ -173,13 +178,14 @@ impl Engine {
             if verdict.action == Status::Reused {
                 // The digests of the files are not asked for in a plan.
                 let snapshot = self.assemble(unit, &resolved, &tasks, |_| Ok(String::new()))?;
-                known.snapshots.insert(unit.stage, snapshot);
+                known.snapshots.insert(unit.stage, Arc::new(snapshot));
             } else {
-                known.provisional.insert(unit.stage, provisional(&tasks));
+                known.provisional.insert(unit.stage, Arc::new(provisional(&tasks)));
             }
             verdict.tasks = tasks;
         } else {
-            let count: u64 = unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(size).sum();
+            let count: u64 =
+                unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(|head| size(head)).sum();
             verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref());
             verdict.items = match verdict.before {
                 Some(_) => ItemCounts { changed: count, ..ItemCounts::default() },
@@ -195,7 +201,9 @@ impl Engine {
     fn count(&self, unit: &Unit, snapshot: &Snapshot, known: &Known) -> u64 {
         match unit.items {
             true => snapshot_keys(snapshot).count() as u64,
-            false => unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(size).sum(),
+            false => {
+                unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(|head| size(head)).sum()
+            }
         }
     }
 
@@ -259,7 +267,8 @@ impl Engine {
         let random = unit.stages().into_iter().any(|stage| pipeline.stages[stage].operator.random());
         let seed = random.then_some(pipeline.seed);
         let change = Change { old: record, chain: &chain, seed, reads: &resolved.reads };
-        let why = explain(&change, snapshot.as_ref(), resolved.items.as_deref());
+        let items = resolved.items.as_ref().map(|items| items.as_slice());
+        let why = explain(&change, snapshot.as_deref(), items);
         if why.is_empty() { vec!["its output is no longer in the store".into()] } else { why }
     }
 }

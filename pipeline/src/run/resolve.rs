@@ -20,10 +20,10 @@ pub struct Resolved {
     pub inputs: String,
     pub reads: BTreeMap<String, String>,
     /// For item stages.
-    pub items: Option<Vec<Item>>,
+    pub items: Option<Arc<Vec<Item>>>,
     /// What tables above say of the items.
     pub columns: Option<Arc<ItemColumns>>,
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// The items that a table names, and what else it says of them.
@@ -32,10 +32,10 @@ type Chosen = (Vec<Item>, Option<Arc<ItemColumns>>);
 /// What is known while going through the units.
 #[derive(Default)]
 pub struct Known {
-    pub snapshots: HashMap<usize, Snapshot>,
+    pub snapshots: HashMap<usize, Arc<Snapshot>>,
     /// In a plan, the items that a stage which is to be computed will leave.
-    pub provisional: HashMap<usize, Vec<Item>>,
-    pub scans: HashMap<usize, Vec<Item>>,
+    pub provisional: HashMap<usize, Arc<Vec<Item>>>,
+    pub scans: HashMap<usize, Arc<Vec<Item>>>,
     pub stamps: Stamps,
     pub vouched: Vouched,
     /// Whether what is learnt of files may be kept.
@@ -58,7 +58,7 @@ impl Engine {
             let digest = if unit.items && matches!(head.flow, Flow::Table(_)) {
                 let Some((chosen, said)) = self.chosen(pipeline, feed.head, known)? else { return Ok(None) };
                 let digest = digest_items(&chosen);
-                (items, columns) = (Some(chosen), said);
+                (items, columns) = (Some(Arc::new(chosen)), said);
                 digest
             } else if unit.items
                 && let Some(left) = known.provisional.get(&feed.head)
@@ -68,7 +68,7 @@ impl Engine {
             } else if head.materialises() {
                 let Some(snapshot) = known.snapshots.get(&feed.head) else { return Ok(None) };
                 if unit.items {
-                    items = Some(items_of(&self.store, snapshot));
+                    items = Some(Arc::new(items_of(&self.store, snapshot)));
                     if let Some(schema) = &head.columns {
                         columns = Some(Arc::new(ItemColumns::of_shards(&self.store, snapshot, schema)?));
                     }
@@ -86,7 +86,7 @@ impl Engine {
         let fingerprint = unit.fingerprint(pipeline)?;
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let inputs = digest(&parts);
-        let snapshot = self.store.snapshot(&fingerprint, &inputs)?;
+        let snapshot = self.store.snapshot(&fingerprint, &inputs)?.map(Arc::new);
         Ok(Some(Resolved { fingerprint, inputs, reads, items, columns, snapshot }))
     }
 
@@ -94,8 +94,8 @@ impl Engine {
     fn chosen(&self, pipeline: &Pipeline, table: usize, known: &mut Known) -> Result<Option<Chosen>, Error> {
         let mut found: HashMap<Arc<str>, Item> = HashMap::new();
         for scan in pipeline.scans(table) {
-            for item in self.scan(pipeline, scan, known)? {
-                if let Some(other) = found.insert(item.key.clone(), item) {
+            for item in self.scan(pipeline, scan, known)?.iter() {
+                if let Some(other) = found.insert(item.key.clone(), item.clone()) {
                     let message = format!("two scans above it find an item `{}`", other.key);
                     return Err(pipeline.error_at(table, "", message));
                 }
@@ -125,7 +125,7 @@ impl Engine {
         pipeline: &Pipeline,
         stage: usize,
         known: &mut Known,
-    ) -> Result<Vec<Item>, Error> {
+    ) -> Result<Arc<Vec<Item>>, Error> {
         if let Some(items) = known.scans.get(&stage) {
             return Ok(items.clone());
         }
@@ -140,17 +140,16 @@ impl Engine {
             known.stamps.save(&self.store)?;
         }
         digested?;
+        let items = Arc::new(items);
         known.scans.insert(stage, items.clone());
         Ok(items)
     }
 
     pub(super) fn buckets(&self, pipeline: &Pipeline, unit: &Unit, resolved: &Resolved) -> Vec<Bucket> {
         match (&resolved.items, pipeline.stages[unit.stage].operator.body()) {
-            (Some(items), Body::Sink(sink)) => {
-                buckets(&resolved.fingerprint, items.clone(), sink.storage().target)
-            }
+            (Some(items), Body::Sink(sink)) => buckets(&resolved.fingerprint, items, sink.storage().target),
             (Some(items), Body::Tabulate(tabulate)) => {
-                buckets(&resolved.fingerprint, items.clone(), tabulate.storage().target)
+                buckets(&resolved.fingerprint, items, tabulate.storage().target)
             }
             _ => Vec::new(),
         }

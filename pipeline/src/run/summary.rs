@@ -101,5 +101,5 @@ fn items_read(unit: &Unit, known: &Known) -> u64 {
         items => items,
     };
     let main = unit.feeds.first().map_or(&[][..], |(_, feeds)| feeds.as_slice());
-    main.iter().filter_map(|feed| known.snapshots.get(&feed.head)).map(size).sum()
+    main.iter().filter_map(|feed| known.snapshots.get(&feed.head)).map(|head| size(head)).sum()
 }

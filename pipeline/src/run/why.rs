@@ -57,10 +57,14 @@ impl Engine {
             .filter(|line| !line.starts_with("item ") && !line.contains(" items are "))
             .cloned()
             .collect();
-        let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_ref());
-        if let (Some(old), Some(items)) =
-            (old, verdict.resolved.as_ref().and_then(|resolved| resolved.items.as_deref()))
-        {
+        let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
+        if let (Some(old), Some(items)) = (
+            old,
+            verdict
+                .resolved
+                .as_ref()
+                .and_then(|resolved| resolved.items.as_ref().map(|items| items.as_slice())),
+        ) {
             let changes = ItemChanges::of(old, items);
             name_all(&mut lines, &changes.added, |(key, digest)| {
                 format!("item {key} is new ({})", blake(digest))
@@ -79,9 +83,12 @@ impl Engine {
         key: &str,
     ) -> Result<Vec<String>, Error> {
         let name = &pipeline.stages[unit.stage].name;
-        let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_ref());
+        let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
         let before = old.and_then(|old| snapshot_inputs(old).find(|(item, _)| *item == key));
-        let items = verdict.resolved.as_ref().and_then(|resolved| resolved.items.as_deref());
+        let items = verdict
+            .resolved
+            .as_ref()
+            .and_then(|resolved| resolved.items.as_ref().map(|items| items.as_slice()));
         let Some(items) = items else {
             return Ok(vec![format!("{name}: {}", verdict.why.join("; "))]);
         };

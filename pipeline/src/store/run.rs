@@ -35,13 +35,18 @@ pub struct StageRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
     /// Items that it accounts for, and how many of them were computed.
+    #[serde(default)]
     pub items: u64,
+    #[serde(default)]
     pub computed: u64,
     /// Items that were rejected.
+    #[serde(default)]
     pub rejected: u64,
     /// Seconds that the whole stage took.
+    #[serde(default)]
     pub seconds: f64,
     /// Bytes of its files.
+    #[serde(default)]
     pub bytes: u64,
 }
 
