@@ -51,7 +51,7 @@ const TABLE: Table = Table::new(&[&[Declaration::of::<Toy>()]]);
 
 fn values(yaml: &str) -> Result<Value, Invalid> {
     let declaration = TABLE.get("toy").unwrap();
-    let operator = declaration.parse(&yaml::parse(yaml).unwrap()).unwrap();
+    let operator = declaration.parse(&yaml::parse(yaml, 0).unwrap()).unwrap();
     declaration.values(&operator.parameters())
 }
 

@@ -267,7 +267,12 @@ fn write(
 ) -> Result<Option<(String, u64)>, Error> {
     let bucket = &task.bucket;
     let temporary = shared.scratch.join(bucket.path.replace('/', "-"));
-    let mut writer = ShardWriter::create(&temporary, shared.schema.clone(), shared.storage)?;
+    // Of an attempt that found something damaged.
+    if temporary.exists() {
+        shared.store.disk().remove_file(&temporary).map_err(Error::io(&temporary))?;
+    }
+    let mut writer =
+        ShardWriter::create(shared.store.disk(), &temporary, shared.schema.clone(), shared.storage)?;
     let (mut footer, mut filtered, mut copier) = (Footer::default(), Vec::new(), Copier::new(task));
     for (item, known) in bucket.items.iter().zip(&task.known) {
         let outcome = match known {

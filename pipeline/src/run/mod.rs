@@ -30,6 +30,9 @@ mod verify;
 mod vouch;
 mod why;
 
+#[cfg(test)]
+mod tests;
+
 pub use chain::{BLOCK, Chain, Instance, Trail, describe};
 pub use engine::{Engine, Outcome};
 pub use items::items_of;

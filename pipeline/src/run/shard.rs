@@ -16,6 +16,7 @@ use super::footer::{DIGEST, Footer, KEY};
 use super::row::row_size;
 use crate::error::Error;
 use crate::operator::Storage;
+use crate::store::Disk;
 
 /// A row group is closed when its rows have this many bytes …
 const ROW_GROUP_BYTES: u64 = 4 << 20;
@@ -39,7 +40,7 @@ pub struct ShardWriter {
 
 impl ShardWriter {
     /// A shard at a temporary path.
-    pub fn create(path: &Path, schema: SchemaRef, storage: Storage) -> Result<Self, Error> {
+    pub fn create(disk: &dyn Disk, path: &Path, schema: SchemaRef, storage: Storage) -> Result<Self, Error> {
         let mut properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_2_0)
             .set_created_by("etude".into())
@@ -51,7 +52,7 @@ impl ShardWriter {
         if storage.row_pages {
             properties = properties.set_data_page_row_count_limit(1).set_write_batch_size(1);
         }
-        let file = File::create(path).map_err(Error::io(path))?;
+        let file = disk.create(path).map_err(Error::io(path))?;
         let sink = Hashing { inner: BufWriter::new(file), hasher: blake3::Hasher::new() };
         let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties.build()))?;
         Ok(Self {
@@ -150,6 +151,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
+    use crate::store::Local;
 
     #[test]
     fn bytes_do_not_depend_on_batches() {
@@ -168,10 +170,10 @@ mod tests {
         )
         .unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let write = |sizes: &[usize]| {
-            let path = folder.path().join("shard");
+        let write = |name: &str, sizes: &[usize]| {
+            let path = folder.path().join(name);
             let storage = Storage { target: 1, row_pages: true };
-            let mut writer = ShardWriter::create(&path, schema.clone(), storage).unwrap();
+            let mut writer = ShardWriter::create(&Local, &path, schema.clone(), storage).unwrap();
             let (mut at, mut turn) = (0, 0);
             while at < rows {
                 let length = sizes[turn % sizes.len()].min(rows - at);
@@ -182,7 +184,7 @@ mod tests {
             assert_eq!(digest, blake3::hash(&std::fs::read(&path).unwrap()).to_hex().to_string());
             digest
         };
-        assert_eq!(write(&[300]), write(&[1]));
-        assert_eq!(write(&[300]), write(&[7, 1, 50]));
+        assert_eq!(write("whole", &[300]), write("single", &[1]));
+        assert_eq!(write("again", &[300]), write("mixed", &[7, 1, 50]));
     }
 }

@@ -1,108 +1,101 @@
 //! Files that are written once, whole, and survive a crash.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::disk::Disk;
 use crate::error::Error;
 
 /// Synchronises a complete file or folder and gives it its name, without replacing. It is gone from where it was.
-pub fn publish(complete: &Path, target: &Path) -> Result<(), Error> {
-    let folder = create_parent(target)?;
+pub fn publish(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<(), Error> {
+    let folder = create_parent(disk, target)?;
     if complete.is_dir() {
-        sync_tree(complete)?;
+        sync_tree(disk, complete)?;
         // A folder that is not empty is not replaced by a rename.
-        match fs::rename(complete, target) {
+        match disk.rename(complete, target) {
             Err(_) if target.is_dir() => {}
             other => other.map_err(Error::io(target))?,
         }
     } else {
-        File::open(complete).and_then(|file| file.sync_all()).map_err(Error::io(complete))?;
-        match fs::hard_link(complete, target) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            // A file system without hard links.
-            Err(_) if !target.exists() => fs::rename(complete, target).map_err(Error::io(target))?,
-            Err(error) => return Err(Error::io(target)(error)),
-        }
-        if complete.exists() {
-            fs::remove_file(complete).map_err(Error::io(complete))?;
-        }
+        disk.sync_file(complete).map_err(Error::io(complete))?;
+        name_file(disk, complete, target)?;
+        remove(disk, complete)?;
     }
-    sync_folder(folder)
+    disk.sync_folder(folder).map_err(Error::io(folder))
+}
+
+/// Gives a file a name that may be taken; whether it was free.
+fn name_file(disk: &dyn Disk, file: &Path, target: &Path) -> Result<bool, Error> {
+    match disk.link(file, target) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        // A file system without hard links.
+        Err(_) if !target.exists() => {
+            disk.rename(file, target).map_err(Error::io(target))?;
+            Ok(true)
+        }
+        // It may have been done although there was an error.
+        Err(_) if same(file, target) => Ok(true),
+        Err(error) => Err(Error::io(target)(error)),
+    }
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    match (fs::read(one), fs::read(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// Gives a complete file or folder a name, in the place of what has it. What had it before is gone in the
 /// same step.
-pub fn replace(complete: &Path, target: &Path) -> Result<(), Error> {
-    let folder = create_parent(target)?;
+pub fn replace(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<(), Error> {
+    let folder = create_parent(disk, target)?;
     if complete.is_dir() {
-        sync_tree(complete)?;
-        if target.exists() {
-            exchange(complete, target).map_err(Error::io(target))?;
-        } else {
-            fs::rename(complete, target).map_err(Error::io(target))?;
-        }
+        sync_tree(disk, complete)?;
+        let result =
+            if target.exists() { disk.exchange(complete, target) } else { disk.rename(complete, target) };
+        result.map_err(Error::io(target))?;
     } else {
-        File::open(complete).and_then(|file| file.sync_all()).map_err(Error::io(complete))?;
-        fs::rename(complete, target).map_err(Error::io(target))?;
+        disk.sync_file(complete).map_err(Error::io(complete))?;
+        disk.rename(complete, target).map_err(Error::io(target))?;
     }
-    sync_folder(folder)
-}
-
-/// Two folders change places.
-fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // A file system that cannot do it in one step.
-    let aside = one.with_extension("before");
-    fs::rename(other, &aside)?;
-    fs::rename(one, other)?;
-    fs::rename(aside, one)
+    disk.sync_folder(folder).map_err(Error::io(folder))
 }
 
 /// Removes a file, if it is there.
-pub fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Ok(()) => sync_folder(path.parent().unwrap_or(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io(path)(error)),
+pub fn remove(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+    match disk.remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
+        _ => Ok(()),
     }
 }
 
 /// Removes a file or a folder with all that is in it, if it is there.
-pub fn remove_any(path: &Path) -> Result<(), Error> {
-    if path.is_dir() { fs::remove_dir_all(path).map_err(Error::io(path)) } else { remove(path) }
+pub fn remove_any(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+    if path.is_dir() { disk.remove_folder(path).map_err(Error::io(path)) } else { remove(disk, path) }
 }
 
-/// Writes a text with its digest in the first line; false when the name is taken.
-pub fn create_checked(target: &Path, text: &str) -> Result<bool, Error> {
-    let folder = create_parent(target)?;
-    let mut file = temporary(folder)?;
-    write_checked(&mut file, text).map_err(Error::io(target))?;
-    let created = match file.persist_noclobber(target) {
-        Ok(_) => true,
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(Error::io(target)(error.error)),
-    };
-    sync_folder(folder)?;
+/// Writes a text with its digest in the first line; false when the name is taken. `scratch` is a folder for
+/// what is not complete yet.
+pub fn create_checked(disk: &dyn Disk, scratch: &Path, target: &Path, text: &str) -> Result<bool, Error> {
+    let folder = create_parent(disk, target)?;
+    let temporary = write_checked(disk, scratch, text)?;
+    let created = name_file(disk, &temporary, target)?;
+    remove(disk, &temporary)?;
+    disk.sync_folder(folder).map_err(Error::io(folder))?;
     Ok(created)
 }
 
 /// Writes a text with its digest in the first line, replacing what is there.
-pub fn replace_checked(target: &Path, text: &str) -> Result<(), Error> {
-    let folder = create_parent(target)?;
-    let mut file = temporary(folder)?;
-    write_checked(&mut file, text).map_err(Error::io(target))?;
-    file.persist(target).map_err(|error| Error::io(target)(error.error))?;
-    sync_folder(folder)
+pub fn replace_checked(disk: &dyn Disk, scratch: &Path, target: &Path, text: &str) -> Result<(), Error> {
+    let folder = create_parent(disk, target)?;
+    let temporary = write_checked(disk, scratch, text)?;
+    disk.rename(&temporary, target).map_err(Error::io(target))?;
+    disk.sync_folder(folder).map_err(Error::io(folder))
 }
 
 /// Reads a text that was written with its digest; a flipped bit is an error.
@@ -124,62 +117,72 @@ pub fn read_checked(path: &Path) -> Result<Option<String>, Error> {
     Ok(Some(body.to_owned()))
 }
 
-fn temporary(folder: &Path) -> Result<tempfile::NamedTempFile, Error> {
-    let mut builder = tempfile::Builder::new();
-    // As the umask has it: a store may be shared.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder).map_err(Error::io(folder))
-}
-
-fn write_checked(file: &mut tempfile::NamedTempFile, text: &str) -> std::io::Result<()> {
-    writeln!(file, "{}", blake3::hash(text.as_bytes()).to_hex())?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()
-}
-
-fn create_parent(target: &Path) -> Result<&Path, Error> {
-    let folder = target.parent().unwrap_or(target);
-    if !folder.is_dir() {
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        // The names of the new folders have to survive a crash as well.
-        for above in folder.ancestors().skip(1).take(4) {
-            sync_folder(above)?;
-        }
+/// Writes a text to a file that has no name yet.
+fn write_checked(disk: &dyn Disk, scratch: &Path, text: &str) -> Result<PathBuf, Error> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    create_parent(disk, &scratch.join("text"))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = scratch.join(format!("text-{}-{now}-{count}", std::process::id()));
+    let io = Error::io(&path);
+    let write = || -> std::io::Result<()> {
+        let mut file = disk.create(&path)?;
+        writeln!(file, "{}", blake3::hash(text.as_bytes()).to_hex())?;
+        file.write_all(text.as_bytes())?;
+        drop(file);
+        disk.sync_file(&path)
+    };
+    let written = write();
+    if written.is_err() {
+        let _ = disk.remove_file(&path);
     }
+    written.map_err(io)?;
+    Ok(path)
+}
+
+/// The folder of a file, made if it is not there.
+fn create_parent<'a>(disk: &dyn Disk, target: &'a Path) -> Result<&'a Path, Error> {
+    let folder = target.parent().unwrap_or(target);
+    create_folder(disk, folder)?;
     Ok(folder)
 }
 
-fn sync_tree(folder: &Path) -> Result<(), Error> {
+/// Makes a folder and those that it is in. Their names survive a crash.
+pub fn create_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+        create_folder(disk, above)?;
+        disk.create_folder(folder).map_err(Error::io(folder))?;
+        return disk.sync_folder(above).map_err(Error::io(above));
+    }
+    disk.create_folder(folder).map_err(Error::io(folder))
+}
+
+fn sync_tree(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
         let path = entry.map_err(Error::io(folder))?.path();
         if path.is_dir() {
-            sync_tree(&path)?;
+            sync_tree(disk, &path)?;
         } else {
-            File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io(&path))?;
+            disk.sync_file(&path).map_err(Error::io(&path))?;
         }
     }
-    sync_folder(folder)
-}
-
-fn sync_folder(folder: &Path) -> Result<(), Error> {
-    #[cfg(unix)]
-    File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io(folder))?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
+    disk.sync_folder(folder).map_err(Error::io(folder))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::disk::Local;
 
     #[test]
     fn a_flipped_bit_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
-        assert!(create_checked(&path, "text").unwrap());
-        assert!(!create_checked(&path, "other").unwrap());
+        assert!(create_checked(&Local, folder.path(), &path, "text").unwrap());
+        assert!(!create_checked(&Local, folder.path(), &path, "other").unwrap());
         assert_eq!(read_checked(&path).unwrap().unwrap(), "text");
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
@@ -194,7 +197,7 @@ mod tests {
         for text in ["first", "second"] {
             let complete = folder.path().join("complete");
             fs::write(&complete, text).unwrap();
-            publish(&complete, &target).unwrap();
+            publish(&Local, &complete, &target).unwrap();
         }
         assert_eq!(fs::read_to_string(target).unwrap(), "first");
     }

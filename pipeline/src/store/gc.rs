@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Snapshot, Store, file, scratch};
+use super::{Snapshot, Store, scratch};
 use crate::error::Error;
 
 /// Why something is garbage.
@@ -57,7 +57,7 @@ impl Store {
         }
         if apply {
             for entry in &garbage {
-                file::remove_any(&self.path(&entry.path))?;
+                self.remove(&entry.path)?;
             }
             self.remove_empty_folders()?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 
-use super::Store;
+use super::{Store, file};
 use crate::error::Error;
 
 /// The fingerprints that a run uses, held until it is dropped. The kernel lets go of them with the process.
@@ -27,7 +27,7 @@ impl Store {
     /// `gc` that is under way.
     pub fn lease(&self, fingerprints: &[String]) -> Result<Lease, Error> {
         let folder = self.path(FOLDER);
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        file::create_folder(self.disk(), &folder)?;
         let _exclusive = self.lock()?;
         let named =
             tempfile::Builder::new().prefix("run-").tempfile_in(&folder).map_err(Error::io(&folder))?;

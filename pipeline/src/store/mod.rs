@@ -13,6 +13,7 @@
 //! exists is right, and what is asked for is looked up by name. Everything but the cache is
 //! written once: to a temporary file, synchronised, and then given its name, without replacing.
 
+mod disk;
 mod file;
 mod gc;
 mod lease;
@@ -22,9 +23,11 @@ mod snapshot;
 mod stamps;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Error;
 
+pub(crate) use disk::{Disk, Local};
 pub use gc::{Garbage, Reason};
 pub use lease::Lease;
 pub use run::{RunRecord, StageRecord};
@@ -36,6 +39,7 @@ pub use stamps::{Stamps, digest_file};
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    disk: Arc<dyn Disk>,
 }
 
 impl Store {
@@ -57,7 +61,17 @@ impl Store {
             return Err(Error::Other("--store: expected a folder or file:///path, found nothing".into()));
         }
         let root = std::path::absolute(path).map_err(Error::io(Path::new(path)))?;
-        Ok(Self { root })
+        Ok(Self::on(root, Arc::new(Local)))
+    }
+
+    /// A store in a folder of a disk.
+    pub(crate) fn on(root: PathBuf, disk: Arc<dyn Disk>) -> Self {
+        Self { root, disk }
+    }
+
+    /// What changes to it go through.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
     }
 
     /// The absolute path of something in the store.
@@ -67,17 +81,17 @@ impl Store {
 
     /// A new empty folder for what is not complete yet.
     pub fn scratch(&self) -> Result<Scratch, Error> {
-        Scratch::create(&self.path(scratch::FOLDER))
+        Scratch::create(self.disk(), &self.path(scratch::FOLDER))
     }
 
     /// Gives a complete file or folder its name. If the name is taken, what has it is the same.
     pub fn publish(&self, complete: &Path, relative: &str) -> Result<(), Error> {
-        file::publish(complete, &self.path(relative))
+        file::publish(self.disk(), complete, &self.path(relative))
     }
 
     /// The same, in the place of what has the name, if anything does.
     pub fn publish_again(&self, complete: &Path, relative: &str) -> Result<(), Error> {
-        file::replace(complete, &self.path(relative))
+        file::replace(self.disk(), complete, &self.path(relative))
     }
 
     /// Keeps others from publishing what they have made until it is dropped; the kernel lets go of it with the
@@ -115,7 +129,7 @@ impl Store {
 
     /// Removes something, if it is there.
     pub fn remove(&self, relative: &str) -> Result<(), Error> {
-        file::remove_any(&self.path(relative))
+        file::remove_any(self.disk(), &self.path(relative))
     }
 
     /// The names in a folder, sorted; none where there is no folder.
@@ -139,12 +153,12 @@ impl Store {
 
     /// Writes a checked text under a name that is not taken; false when it is.
     fn create(&self, relative: &str, text: &str) -> Result<bool, Error> {
-        file::create_checked(&self.path(relative), text)
+        file::create_checked(self.disk(), &self.path(scratch::FOLDER), &self.path(relative), text)
     }
 
     /// Writes a checked text, replacing what is there.
     fn replace(&self, relative: &str, text: &str) -> Result<(), Error> {
-        file::replace_checked(&self.path(relative), text)
+        file::replace_checked(self.disk(), &self.path(scratch::FOLDER), &self.path(relative), text)
     }
 
     /// Takes something that is damaged or incomplete out of the way.
@@ -152,7 +166,7 @@ impl Store {
         let path = self.path(relative);
         if path.exists() {
             let aside = scratch.path().join(format!("aside-{}", relative.replace('/', "-")));
-            std::fs::rename(&path, aside).map_err(Error::io(&path))?;
+            self.disk().rename(&path, &aside).map_err(Error::io(&path))?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::disk::Disk;
+use super::file;
 use crate::error::Error;
 
 /// A folder without a lock that is younger than this may be about to be locked.
@@ -20,9 +22,9 @@ pub struct Scratch {
 
 impl Scratch {
     /// A new empty folder below `root`.
-    pub fn create(root: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(root).map_err(Error::io(root))?;
-        sweep(root);
+    pub fn create(disk: &dyn Disk, root: &Path) -> Result<Self, Error> {
+        file::create_folder(disk, root)?;
+        sweep(disk, root);
         let folder = tempfile::Builder::new().prefix("run-").tempdir_in(root).map_err(Error::io(root))?;
         let path = folder.path().join(LOCK);
         let lock = File::create(&path).map_err(Error::io(&path))?;
@@ -42,13 +44,13 @@ const LOCK: &str = "lock";
 pub const FOLDER: &str = "scratch";
 
 /// Removes what killed runs have left. What cannot be removed is left to the next run.
-fn sweep(root: &Path) {
-    for folder in abandoned(root) {
-        let _ = fs::remove_dir_all(&folder);
+fn sweep(disk: &dyn Disk, root: &Path) {
+    for left in abandoned(root) {
+        let _ = file::remove_any(disk, &left);
     }
 }
 
-/// The folders that killed runs have left.
+/// The folders and files that killed runs have left.
 pub fn abandoned(root: &Path) -> Vec<PathBuf> {
     let folders = fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     folders
@@ -63,6 +65,7 @@ pub fn abandoned(root: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::disk::Local;
 
     #[test]
     fn what_killed_runs_left_is_removed() {
@@ -75,9 +78,9 @@ mod tests {
         fs::create_dir(&killed).unwrap();
         File::create(killed.join(LOCK)).unwrap();
         age(&killed);
-        let alive = Scratch::create(root.path()).unwrap();
+        let alive = Scratch::create(&Local, root.path()).unwrap();
         age(alive.path());
-        let other = Scratch::create(root.path()).unwrap();
+        let other = Scratch::create(&Local, root.path()).unwrap();
         assert!(!killed.exists() && alive.path().exists() && other.path().exists());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, file};
+use super::Store;
 use crate::error::Error;
 
 /// What a stage's output consists of.
@@ -128,7 +128,7 @@ impl Store {
 
     /// Forgets a snapshot, before what it names is made again.
     pub fn forget_snapshot(&self, fingerprint: &str, inputs: &str) -> Result<(), Error> {
-        file::remove(&self.path(&name(fingerprint, inputs)))
+        self.remove(&name(fingerprint, inputs))
     }
 
     /// Keeps a snapshot. One that is there and names files that were lost and made again is replaced.

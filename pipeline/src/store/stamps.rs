@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, file};
+use super::Store;
 use crate::error::Error;
 use crate::operator::{Item, Stamp};
 use crate::place::Place;
@@ -33,7 +33,7 @@ impl Stamps {
     /// Keeps it, if something was learnt.
     pub fn save(&mut self, store: &Store) -> Result<(), Error> {
         if std::mem::take(&mut self.changed) {
-            file::replace_checked(&store.path("stamps"), &serde_json::to_string(self)?)?;
+            store.replace("stamps", &serde_json::to_string(self)?)?;
         }
         Ok(())
     }
