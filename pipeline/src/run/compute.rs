@@ -213,8 +213,11 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory.clone()).build_arc()?;
         let context = Arc::new(TaskContext::default().with_runtime(runtime));
         let scratch = self.store.scratch()?;
-        // What has the name of a shard and cannot be read is no shard.
-        let unreadable = tasks.iter().filter(|task| task.shard.is_none());
+        // What has the name of a shard and cannot be read is no shard. Another run may have written one meanwhile.
+        let unreadable = tasks.iter().filter(|task| {
+            let read = || Footer::read(&self.store.path(&task.bucket.path));
+            task.shard.is_none() && matches!(read(), Err(Error::Store { .. }))
+        });
         unreadable.into_iter().try_for_each(|task| self.store.set_aside(&task.bucket.path, &scratch))?;
         let stages: Vec<String> = links.iter().map(|link| link.stage.clone()).collect();
         let name = pipeline.stages[unit.stage].name.clone();
