@@ -3,6 +3,7 @@
 # make build   both programs, in $CARGO_TARGET_DIR/release/
 # make docs    the generated pages
 # make bench   Étude and its peers over the same music: tables in Markdown, and results.json
+# make soak    the tests of the store for an hour: any history, and a thousand real kills
 # make fuzz    each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz
 #
 # LIBTORCH=/its/folder or LIBTORCH_USE_PYTORCH=1 use a libtorch or PyTorch that is there.
@@ -25,7 +26,7 @@ export CMAKE := $(target)/cmake/cmake/data/bin/cmake
 cmake := $(CMAKE)
 endif
 
-.PHONY: demo test build libtorch music lint docs python odd fuzz
+.PHONY: demo test build libtorch music lint docs python odd soak fuzz
 
 demo: build music
 	$(etude) run pipelines/demo.yaml
@@ -65,6 +66,10 @@ test: lint build music python odd
 	else \
 	  PYTHONPATH=$(python) cargo test --release --workspace --locked -- --test-threads 2; \
 	fi
+
+soak: build music
+	ETUDE_SOAK_CASES=20000 ETUDE_SOAK_KILLS=1000 cargo test --release --workspace --locked -- --nocapture \
+	  any_history_ends_as_a_clean_run killed_at_any_moment
 
 docs: build
 	$(etude) ops --markdown > docs/operators.md

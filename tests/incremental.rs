@@ -33,7 +33,8 @@ fn the_same_again_reuses_everything() {
     std::fs::write(folder.path().join("p.yaml"), SHARDS).unwrap();
     let before = digests(&folder.path().join(".etude"));
     assert!(before.is_empty());
-    assert!(plan(folder.path(), &[]).contains("compute  not computed before"));
+    let planned = plan(folder.path(), &[]);
+    assert!(planned.contains("compute  3 new  not computed before"), "{planned}");
     assert!(!folder.path().join(".etude").exists(), "plan writes nothing");
 
     let first = finished(&mut shards(folder.path()));

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event::{Event, Reporter, Status, Summary};
 use crate::operator::Table;
 use crate::spec::Pipeline;
-use crate::store::{RunRecord, StageRecord, Store};
+use crate::store::{Lease, RunRecord, StageRecord, Store};
 
 /// Runs pipelines.
 pub struct Engine {
@@ -30,6 +30,21 @@ pub struct Engine {
 #[derive(Debug)]
 pub struct Outcome {
     pub stages: BTreeMap<String, Summary>,
+}
+
+/// What a run uses, and the lease on it. Where there is no store yet, it is taken before there is one.
+struct Hold {
+    fingerprints: Vec<String>,
+    lease: Option<Lease>,
+}
+
+impl Hold {
+    fn take(&mut self, store: &Store) -> Result<(), Error> {
+        if self.lease.is_none() {
+            self.lease = Some(store.lease(&self.fingerprints)?);
+        }
+        Ok(())
+    }
 }
 
 impl Engine {
@@ -47,7 +62,16 @@ impl Engine {
         };
         let mut stages = BTreeMap::new();
         let mut rejects = None;
-        let result = self.run_units(pipeline, &mut record, &mut stages, &mut rejects).await;
+        let units = self.units(pipeline)?;
+        let fingerprints =
+            units.iter().map(|unit| unit.fingerprint(pipeline)).collect::<Result<Vec<_>, _>>()?;
+        // Until the record is written, which says what is to be kept from then on.
+        let mut hold = Hold { fingerprints, lease: None };
+        if self.store.is_there() {
+            // A store that cannot be written can still be read.
+            let _ = hold.take(&self.store);
+        }
+        let result = self.run_units(pipeline, units, &mut hold, &mut record, &mut stages, &mut rejects).await;
         let result = match (result, rejects) {
             (Err(error), Some(rejects)) if !matches!(error, Error::Cancelled) => {
                 Err(Error::Other(format!("{error}\n{rejects}")))
@@ -57,6 +81,7 @@ impl Engine {
         record.seconds = begin.elapsed().as_secs_f64();
         record.error = result.as_ref().err().map(ToString::to_string);
         let kept = if record.stages.is_empty() { Ok(0) } else { self.store.keep_run(&record) };
+        drop(hold);
         // An error of the run itself says more than one of its record.
         result?;
         if let Err(error) = kept {
@@ -72,15 +97,12 @@ impl Engine {
     async fn run_units(
         &self,
         pipeline: &Pipeline,
+        units: Vec<Unit>,
+        hold: &mut Hold,
         record: &mut RunRecord,
         summaries: &mut BTreeMap<String, Summary>,
         rejects: &mut Option<Error>,
     ) -> Result<(), Error> {
-        let units = self.units(pipeline)?;
-        let fingerprints =
-            units.iter().map(|unit| unit.fingerprint(pipeline)).collect::<Result<Vec<_>, _>>()?;
-        // A store that cannot be written can still be read.
-        let mut lease = Some(self.store.lease(&fingerprints));
         let mut known = Known { keeps: true, ..self.knowledge() };
         for unit in units {
             let begin = Instant::now();
@@ -95,11 +117,7 @@ impl Engine {
                     Computed { status: Status::Reused, snapshot, seconds: Vec::new(), items: 0 }
                 }
                 None => {
-                    if let Some(Err(_)) = &lease
-                        && let Some(Err(error)) = lease.take()
-                    {
-                        return Err(error);
-                    }
+                    hold.take(&self.store)?;
                     let before = self.before(pipeline, &unit, resolved.snapshot.as_ref())?;
                     why = self.why(pipeline, &unit, &resolved, before.as_ref());
                     known.stamps.save(&self.store)?;

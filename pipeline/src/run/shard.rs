@@ -9,6 +9,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
@@ -93,7 +94,7 @@ impl ShardWriter {
 
     fn add(&mut self, batch: RecordBatch) -> Result<(), Error> {
         if self.row_pages {
-            self.writer.write(&batch)?;
+            self.writer.write(&batch).map_err(writing(&self.path))?;
         } else {
             // Where pages end depends on what is written at once.
             self.group.push(batch);
@@ -104,11 +105,13 @@ impl ShardWriter {
     fn flush(&mut self) -> Result<(), Error> {
         if self.group_rows > 0 {
             if !self.group.is_empty() {
-                self.writer.write(&concat_batches(&self.schema, &self.group)?)?;
+                self.writer
+                    .write(&concat_batches(&self.schema, &self.group)?)
+                    .map_err(writing(&self.path))?;
                 self.group.clear();
             }
             (self.group_rows, self.group_bytes) = (0, 0);
-            self.writer.flush()?;
+            self.writer.flush().map_err(writing(&self.path))?;
         }
         Ok(())
     }
@@ -120,9 +123,20 @@ impl ShardWriter {
         for (key, value) in [(KEY, text), (DIGEST, digest)] {
             self.writer.append_key_value_metadata(KeyValue { key: key.into(), value: Some(value) });
         }
-        let mut sink = self.writer.into_inner()?;
+        let mut sink = self.writer.into_inner().map_err(writing(&self.path))?;
         sink.flush().map_err(Error::io(&self.path))?;
         Ok(sink.hasher.finalize().to_hex().to_string())
+    }
+}
+
+/// What went wrong with a file that is written: the disk's own error, where it is one.
+fn writing(path: &Path) -> impl Fn(ParquetError) -> Error + '_ {
+    move |error| match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => Error::io(path)(*source),
+            Err(source) => Error::Parquet(ParquetError::External(source)),
+        },
+        other => Error::Parquet(other),
     }
 }
 

@@ -35,7 +35,7 @@ impl Store {
     /// What can be removed when the last `keep` runs of each pipeline are kept. With `apply` it is removed: first
     /// the records, then the snapshots, then the files, so that at no moment anything names what is gone.
     pub fn gc(&self, keep: usize, apply: bool) -> Result<Vec<Garbage>, Error> {
-        if !self.path("").is_dir() {
+        if !self.is_there() {
             return Ok(Vec::new());
         }
         // A run that begins now waits until this is over; one that is under way holds a lease.

@@ -74,6 +74,11 @@ impl Store {
         self.disk.as_ref()
     }
 
+    /// Whether anything has been written.
+    pub fn is_there(&self) -> bool {
+        self.root.is_dir()
+    }
+
     /// The absolute path of something in the store.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)

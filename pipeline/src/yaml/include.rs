@@ -35,13 +35,12 @@ fn read(path: &Path, text: &str, above: &mut Vec<PathBuf>, files: &mut Files) ->
         Value::Sequence(nodes) => nodes.iter().collect(),
         _ => vec![&include],
     };
-    above.push(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    above.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     let mut merged: Vec<(Key, Node)> = Vec::new();
     for node in names {
         let name: String = from_node(node)?;
         let path = path.parent().unwrap_or(Path::new("")).join(&name);
-        let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        if above.contains(&absolute) {
+        if above.contains(&path.canonicalize().unwrap_or_else(|_| path.clone())) {
             return Err(Problem::at(node.span, format!("{name} includes itself")));
         }
         if files.0.len() >= MOST {

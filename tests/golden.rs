@@ -1,0 +1,151 @@
+//! Each operator's output on a fixed input, by digest: where it changes, the operator's version has to be raised.
+//!
+//! `GOLDEN=write cargo test --test golden` writes the file anew; what it then says is to be looked through.
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by ending")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::{etude, finished, stdout, write_wav};
+use serde_json::Value;
+
+/// A pipeline's stages below a scan, for each operator; the last one's output is what is looked at.
+const STAGES: &[(&str, &str)] = &[
+    ("scan", "tags: {op: metadata}"),
+    ("metadata", "tags: {op: metadata}"),
+    (
+        "sql",
+        "tags: {op: metadata}\n  few: {op: sql, from: tags, query: \"SELECT item, frames * 2 AS twice FROM tags WHERE channels = 2\"}",
+    ),
+    ("decode", "audio: {op: decode}\n  clips: {op: segment, seconds: 1}\n  kept: {op: shards, codec: f32}"),
+    (
+        "resample",
+        "audio: {op: decode}\n  at16k: {op: resample, rate: 16000}\n  clips: {op: segment, seconds: 1}\n  kept: {op: shards, codec: f32}",
+    ),
+    (
+        "segment",
+        "audio: {op: decode}\n  clips: {op: segment, seconds: 0.3, hop: 0.25, tail: pad}\n  kept: {op: shards, codec: i16}",
+    ),
+    (
+        "filter",
+        "audio: {op: decode}\n  clips: {op: segment, seconds: 0.5}\n  loud: {op: filter, rms_db: {min: -12}}\n  kept: {op: shards, codec: i16}",
+    ),
+    (
+        "normalise",
+        "audio: {op: decode}\n  clips: {op: segment, seconds: 0.5}\n  level: {op: normalise, lufs: -20}\n  kept: {op: shards, codec: f32}",
+    ),
+    (
+        "crop",
+        "audio: {op: decode}\n  clips: {op: segment, seconds: 1}\n  crops: {op: crop, seconds: 0.1, views: 3}\n  kept: {op: shards, codec: i16}",
+    ),
+    (
+        "augment",
+        "audio: {op: decode}\n  clips: {op: segment, seconds: 1}\n  other: {op: augment, chain: [{gain: {p: 1}}, {polarity: {p: 0.5}}, {noise: {p: 1}}, {low_pass: {p: 1}}, {high_pass: {p: 1}}]}\n  kept: {op: shards, codec: f32}",
+    ),
+    ("shards", "audio: {op: decode}\n  clips: {op: segment, seconds: 1}\n  kept: {op: shards, codec: flac}"),
+    (
+        "log_mel",
+        "audio: {op: decode, channels: mono}\n  at16k: {op: resample, rate: 16000}\n  clips: {op: segment, seconds: 1}\n  mel: {op: log_mel}\n  kept: {op: pool}",
+    ),
+    (
+        "pool",
+        "audio: {op: decode, channels: mono}\n  at16k: {op: resample, rate: 16000}\n  clips: {op: segment, seconds: 1}\n  mel: {op: log_mel}\n  kept: {op: pool, statistics: [mean, std, max]}",
+    ),
+];
+
+/// What libtorch computes, which is not the same on all machines. `tests/demo.rs` has them.
+const LEARNT: &[&str] = &["train", "embed", "retrieve"];
+
+/// Whose FFTs depend on the processor's vector instructions: their digests are those of AVX.
+const WITH_FFT: &[&str] = &["resample", "log_mel", "pool"];
+
+fn avx() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx") && std::arch::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+/// Two recordings of which no computer's libm is asked.
+fn music(folder: &Path) {
+    let mut state = 12345u32;
+    let mut noise = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as i16 / 8
+    };
+    let saw = |n: u32| ((n * 300) % 20_000) as i16 - 10_000;
+    write_wav(&folder.join("music/mono.wav"), 22_050, 1, (0..50_000).map(|n| saw(n) + noise()));
+    write_wav(
+        &folder.join("music/stereo.wav"),
+        44_100,
+        2,
+        (0..120_000).map(|n| if n < 60_000 { saw(n) } else { saw(n) / 9 }),
+    );
+}
+
+/// Version and digest of an operator's output.
+fn digest(folder: &Path, operator: &str, stages: &str) -> Value {
+    let yaml = format!("name: {operator}\nstages:\n  files: {{op: scan, path: ./music}}\n  {stages}\n");
+    std::fs::write(folder.join("p.yaml"), yaml).unwrap();
+    finished(etude(folder).args(["run", "p.yaml"]));
+    let runs = std::fs::read_dir(folder.join(".etude/runs")).unwrap();
+    let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
+    let text = std::fs::read_to_string(last).unwrap();
+    let record: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+    let stage = stages.rsplit('\n').next().unwrap().trim().split(':').next().unwrap();
+    let stage = &record["stages"][stage];
+    let (fingerprint, inputs) = (stage["fingerprint"].as_str().unwrap(), stage["inputs"].as_str().unwrap());
+    let text =
+        std::fs::read_to_string(folder.join(".etude/snapshots").join(fingerprint).join(inputs)).unwrap();
+    let snapshot: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+    serde_json::json!({"version": versions(folder)[operator], "digest": snapshot["digest"]})
+}
+
+/// The version of each operator, as the reference tells it.
+fn versions(folder: &Path) -> BTreeMap<String, u64> {
+    let text = stdout(&etude(folder).args(["ops", "--markdown"]).output().unwrap());
+    let mut versions = BTreeMap::new();
+    for part in text.split("\n## ").skip(1) {
+        let name = part.lines().next().unwrap().trim().to_owned();
+        let version = part.split("Version: ").nth(1).unwrap().split('.').next().unwrap();
+        versions.insert(name, version.parse().unwrap());
+    }
+    versions
+}
+
+#[test]
+fn an_output_that_changes_has_another_version() {
+    let folder = tempfile::tempdir().unwrap();
+    music(folder.path());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden.json");
+    let write = std::env::var_os("GOLDEN").is_some_and(|value| value == "write");
+    let mut golden: BTreeMap<String, Value> = std::fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let mut left: Vec<String> = versions(folder.path()).into_keys().collect();
+    left.retain(|name| !LEARNT.contains(&name.as_str()));
+    for (operator, stages) in STAGES {
+        left.retain(|name| name != operator);
+        if WITH_FFT.contains(operator) && !avx() {
+            println!("{operator}: skipped, its digest is that of a processor with AVX and FMA");
+            continue;
+        }
+        let found = digest(folder.path(), operator, stages);
+        match golden.get(*operator) {
+            _ if write => drop(golden.insert((*operator).to_owned(), found)),
+            Some(known) if *known == found => {}
+            Some(known) if known["version"] == found["version"] => {
+                let version = &found["version"];
+                assert!(false, "{operator} gives another output and is still version {version}: raise it");
+            }
+            _ => assert!(false, "{operator} has another version: GOLDEN=write cargo test --test golden"),
+        }
+    }
+    assert!(left.is_empty(), "no digest of {left:?}");
+    if write {
+        std::fs::write(&path, serde_json::to_string_pretty(&golden).unwrap() + "\n").unwrap();
+    }
+}
