@@ -34,7 +34,7 @@ fn the_same_again_reuses_everything() {
     let before = digests(&folder.path().join(".etude"));
     assert!(before.is_empty());
     let planned = plan(folder.path(), &[]);
-    assert!(planned.contains("compute  3 new  not computed before"), "{planned}");
+    assert!(planned.contains("compute  3 new     not computed before"), "{planned}");
     assert!(!folder.path().join(".etude").exists(), "plan writes nothing");
 
     let first = finished(&mut shards(folder.path()));

@@ -59,7 +59,7 @@ impl Store {
             for entry in &garbage {
                 self.remove(&entry.path)?;
             }
-            self.remove_empty_folders()?;
+            self.remove_empty_folders(&leased)?;
         }
         Ok(garbage)
     }
@@ -135,9 +135,10 @@ impl Store {
         Garbage { reason, path, bytes }
     }
 
-    fn remove_empty_folders(&self) -> Result<(), Error> {
+    /// A live run may be about to put something into an empty folder of its own.
+    fn remove_empty_folders(&self, leased: &BTreeSet<String>) -> Result<(), Error> {
         for root in ["data", "snapshots"] {
-            for fingerprint in self.names(root)? {
+            for fingerprint in self.names(root)?.into_iter().filter(|name| !leased.contains(name)) {
                 let fingerprint = format!("{root}/{fingerprint}");
                 for name in self.names(&fingerprint)? {
                     // Fails, as it should, where there is anything in it, or where it is a file.
