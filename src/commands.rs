@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use etude_learning::TABLE;
 use etude_pipeline::event::{Event, Reporter, Status};
+use etude_pipeline::operator::Body;
 use etude_pipeline::run::{Again, BLOCK, Engine, Options};
 use etude_pipeline::spec;
 use etude_pipeline::store::Store;
@@ -185,7 +186,15 @@ fn run_pipeline(
         let reporter = Arc::new(move |event| to.event(event));
         let options = with(options(Some(&with_runtime(limits, &spec.runtime))));
         // A stage that is not there is a mistake; nothing is run before that is known.
-        options.again.keys().try_for_each(|stage| spec.find(stage).map(|_| ()))?;
+        for stage in options.again.keys() {
+            let found = &spec.stages[spec.find(stage)?];
+            if matches!(found.operator.body(), Body::Scan(_)) && options.again[stage] == Again::Everything {
+                return Err(Error::stage(
+                    stage,
+                    "lists items each time: there is nothing of it to be computed again",
+                ));
+            }
+        }
         let engine = engine(store, options, reporter, cancel.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -17,7 +17,15 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     quiet_item_threads();
-    match commands::run(cli::Cli::parse()) {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            let _ = told.print();
+            // 2 says that there is something to do.
+            return if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");

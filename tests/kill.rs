@@ -44,11 +44,14 @@ fn killed_at_any_moment_it_ends_as_if_it_had_not_been() {
             let mut child = run(folder.path(), rounds, "killed").spawn().unwrap();
             std::thread::sleep(wait);
             child.kill().unwrap();
+            let ended = child.wait().unwrap();
             // One that has ended before was not killed.
-            if !child.wait().unwrap().success() {
-                in_this_round += 1;
-            } else {
-                break;
+            match std::os::unix::process::ExitStatusExt::signal(&ended) {
+                Some(9) => in_this_round += 1,
+                _ => {
+                    assert!(ended.success(), "{ended}");
+                    break;
+                }
             }
         }
         killed += in_this_round;
@@ -71,5 +74,6 @@ fn killed_at_any_moment_it_ends_as_if_it_had_not_been() {
     let gc =
         etude(folder.path()).args(["gc", "--apply", "--keep", "1", "--store", "killed"]).output().unwrap();
     assert!(gc.status.success());
-    finished(&mut run(folder.path(), rounds - 1, "killed"));
+    let stages = finished(&mut run(folder.path(), rounds - 1, "killed"));
+    assert!(stages.values().all(|stage| stage["status"] == "reused"), "{stages:?}");
 }

@@ -259,7 +259,7 @@ async fn items(task: &Task, shared: &Arc<Shared>, sender: &mpsc::Sender<Done>) -
     Ok(())
 }
 
-/// Writes a bucket's shard; none where items are missing.
+/// Writes a bucket's shard; none where items are missing. The digest is empty where another run was first.
 fn write(
     task: &Task,
     shared: &Shared,
@@ -307,8 +307,8 @@ fn write(
     let digest = writer.finish(&footer)?;
     if task.again {
         shared.store.publish_again(&temporary, &bucket.path)?;
-    } else {
-        shared.store.publish(&temporary, &bucket.path)?;
+    } else if !shared.store.publish(&temporary, &bucket.path)? {
+        return Ok(Some((String::new(), rows)));
     }
     Ok(Some((digest, rows)))
 }

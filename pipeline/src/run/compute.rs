@@ -39,6 +39,9 @@ use crate::store::{Counts, Snapshot, StoredFile, digest_file};
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Why a stage ends whose parameters name a file that is another now.
+const CHANGED: &str = "a file that its parameters name changed while it ran; run it again";
+
 /// What computing a unit came to.
 pub struct Computed {
     pub status: Status,
@@ -47,6 +50,7 @@ pub struct Computed {
     pub seconds: Vec<f64>,
     /// Items that were computed; the others were there.
     pub items: u64,
+    pub why: Vec<String>,
 }
 
 impl Engine {
@@ -57,10 +61,9 @@ impl Engine {
         resolved: &Resolved,
         known: &Known,
         before: Option<&Before>,
-        why: &[String],
     ) -> Result<Computed, Error> {
         let name = &pipeline.stages[unit.stage].name;
-        let again = self.again(name);
+        let again = self.again(pipeline, unit);
         let mut tasks = self.tasks(self.buckets(pipeline, unit, resolved), again)?;
         let mut digests = self.trusted(&mut tasks, again, before)?;
         let items: usize = tasks.iter().map(|task| task.bucket.items.len()).sum();
@@ -71,14 +74,22 @@ impl Engine {
             _ if total == items as u64 => Status::Computed,
             _ => Status::Partial,
         };
-        let mut seconds = Vec::new();
+        let (mut seconds, mut why) = (Vec::new(), Vec::new());
         if !due.is_empty() {
+            why = self.why(pipeline, unit, resolved, before, Some(&tasks));
             self.message(name, format!("computing: {}", why.join("; ")));
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
             self.vouch_for_items(unit, known, &due)?;
+            self.forget_what_names(&resolved.fingerprint, &due)?;
             let (written, times) =
-                self.compute_buckets(pipeline, unit, due, total, resolved.columns.clone()).await?;
-            digests.extend(written);
+                self.compute_buckets(pipeline, unit, due.clone(), total, resolved.columns.clone()).await?;
+            if unit.fingerprint(pipeline)? != resolved.fingerprint {
+                due.iter().try_for_each(|task| self.store.remove(&task.bucket.path))?;
+                return Err(Error::stage(name, CHANGED));
+            }
+            due.iter().for_each(|task| drop(digests.remove(&task.bucket.path)));
+            // What another run has written first is looked at as it is.
+            digests.extend(written.into_iter().filter(|(_, digest)| !digest.is_empty()));
             seconds = times;
         }
         let digest = |path: &str| match digests.remove(path) {
@@ -90,7 +101,22 @@ impl Engine {
         if found != items {
             return Err(Error::stage(name, format!("{items} items went in, {found} are accounted for")));
         }
-        Ok(Computed { status, snapshot: Arc::new(snapshot), seconds, items: total })
+        Ok(Computed { status, snapshot: Arc::new(snapshot), seconds, items: total, why })
+    }
+
+    /// Forgets the snapshots that name shards which are to be written again: what they say will not be so.
+    fn forget_what_names(&self, fingerprint: &str, due: &[Task]) -> Result<(), Error> {
+        let paths: HashSet<&str> =
+            due.iter().filter(|task| task.again).map(|task| task.bucket.path.as_str()).collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        for (name, snapshot) in self.store.snapshots_of(fingerprint)? {
+            if snapshot.files.iter().any(|file| paths.contains(file.path.as_str())) {
+                self.store.remove(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// The shards that items to be computed are read from are what they were.
@@ -103,18 +129,25 @@ impl Engine {
         self.vouch(&known.vouched, files.filter(|file| paths.contains(self.store.path(&file.path).as_path())))
     }
 
-    /// The digests of shards that exist. Those that the last snapshot does not vouch for, such as what a killed
-    /// run has left, are looked through; what is damaged is taken out of the way, to be computed.
+    /// The digests of shards that exist. Those that no snapshot vouches for, such as what a killed run
+    /// has left, are looked through; what is damaged is taken out of the way, to be computed.
     fn trusted(
         &self,
         tasks: &mut [Task],
         again: Again,
         before: Option<&Before>,
     ) -> Result<HashMap<String, String>, Error> {
-        let files =
-            before.and_then(|before| before.snapshot.as_deref()).map_or(&[][..], |old| &old.files[..]);
-        let mut digests: HashMap<String, String> =
-            files.iter().map(|file| (file.path.clone(), file.digest.clone())).collect();
+        let mut digests: HashMap<String, String> = HashMap::new();
+        if let Some(old) = before.and_then(|before| before.snapshot.as_deref()) {
+            digests.extend(old.files.iter().map(|file| (file.path.clone(), file.digest.clone())));
+        }
+        // After a change back it is an earlier one that vouches.
+        let unknown = tasks.iter().find(|task| !task.due() && !digests.contains_key(&task.bucket.path));
+        if let Some(fingerprint) = unknown.and_then(|task| task.bucket.path.split('/').nth(1)) {
+            for (_, snapshot) in self.store.snapshots_of(fingerprint)? {
+                digests.extend(snapshot.files.into_iter().map(|file| (file.path, file.digest)));
+            }
+        }
         for task in tasks.iter_mut().filter(|task| !task.due()) {
             let relative = &task.bucket.path;
             if digests.contains_key(relative) {
@@ -317,7 +350,7 @@ impl Engine {
         unit: &Unit,
         resolved: &Resolved,
         known: &Known,
-        why: &[String],
+        why: Vec<String>,
     ) -> Result<Computed, Error> {
         let stage = &pipeline.stages[unit.stage];
         let Body::Dataset(dataset) = stage.operator.body() else {
@@ -348,7 +381,7 @@ impl Engine {
         let (store, reporter, cancel) = (self.store.clone(), self.reporter.clone(), self.cancel.clone());
         let (fingerprint, digest) = (resolved.fingerprint.clone(), resolved.inputs.clone());
         let begin = Instant::now();
-        let (name, again) = (stage.name.clone(), self.again(&stage.name) != Again::Nothing);
+        let (name, again) = (stage.name.clone(), self.again(pipeline, unit) != Again::Nothing);
         let work = move || {
             dataset::compute(
                 &store,
@@ -361,8 +394,12 @@ impl Engine {
         };
         let ended = tokio::task::spawn_blocking(work).await;
         let (snapshot, mut seconds) = ended.map_err(|error| Error::stage(&name, error.to_string()))??;
+        if unit.fingerprint(pipeline)? != resolved.fingerprint {
+            self.store.forget_snapshot(&resolved.fingerprint, &resolved.inputs)?;
+            return Err(Error::stage(&name, CHANGED));
+        }
         seconds.push(begin.elapsed().as_secs_f64());
-        Ok(Computed { status: Status::Computed, snapshot: Arc::new(snapshot), seconds, items: 0 })
+        Ok(Computed { status: Status::Computed, snapshot: Arc::new(snapshot), seconds, items: 0, why })
     }
 
     pub(super) fn input(

@@ -28,7 +28,8 @@ pub fn compute(
     if !again && let Some(theirs) = store.snapshot(fingerprint, inputs)? {
         return Ok((theirs, report.seconds));
     }
-    // A folder that is there is vouched for by no snapshot, or is to be made again.
+    // A folder that is there is vouched for by no snapshot, or is to be made again: what was said of it is not so.
+    store.forget_snapshot(fingerprint, inputs)?;
     store.publish_again(&job.output, &folder)?;
     let files = files(store, &folder, cancel)?;
     if files.is_empty() {

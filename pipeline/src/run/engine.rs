@@ -1,6 +1,6 @@
 //! The engine: finds out what has to be computed, and computes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
@@ -34,14 +34,18 @@ pub struct Outcome {
 
 /// What a run uses, and the lease on it. Where there is no store yet, it is taken before there is one.
 struct Hold {
-    fingerprints: Vec<String>,
+    /// By the unit's stage.
+    fingerprints: HashMap<usize, String>,
     lease: Option<Lease>,
+    /// The number of the run's record, once there is one.
+    number: Option<u64>,
 }
 
 impl Hold {
     fn take(&mut self, store: &Store) -> Result<(), Error> {
         if self.lease.is_none() {
-            self.lease = Some(store.lease(&self.fingerprints)?);
+            let fingerprints: Vec<&str> = self.fingerprints.values().map(String::as_str).collect();
+            self.lease = Some(store.lease(&fingerprints)?);
         }
         Ok(())
     }
@@ -57,16 +61,18 @@ impl Engine {
             pipeline: pipeline.name.clone(),
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             seconds: 0.0,
-            error: None,
+            error: Some("it did not come to its end".into()),
             stages: BTreeMap::new(),
         };
         let mut stages = BTreeMap::new();
         let mut rejects = None;
         let units = self.units(pipeline)?;
-        let fingerprints =
-            units.iter().map(|unit| unit.fingerprint(pipeline)).collect::<Result<Vec<_>, _>>()?;
+        let fingerprints = units
+            .iter()
+            .map(|unit| Ok((unit.stage, unit.fingerprint(pipeline)?)))
+            .collect::<Result<HashMap<_, _>, Error>>()?;
         // Until the record is written, which says what is to be kept from then on.
-        let mut hold = Hold { fingerprints, lease: None };
+        let mut hold = Hold { fingerprints, lease: None, number: None };
         if self.store.is_there() {
             // A store that cannot be written can still be read.
             let _ = hold.take(&self.store);
@@ -80,7 +86,7 @@ impl Engine {
         };
         record.seconds = begin.elapsed().as_secs_f64();
         record.error = result.as_ref().err().map(ToString::to_string);
-        let kept = if record.stages.is_empty() { Ok(0) } else { self.store.keep_run(&record) };
+        let kept = if record.stages.is_empty() { Ok(0) } else { self.store.keep_run(&record, hold.number) };
         drop(hold);
         // An error of the run itself says more than one of its record.
         result?;
@@ -103,34 +109,40 @@ impl Engine {
         summaries: &mut BTreeMap<String, Summary>,
         rejects: &mut Option<Error>,
     ) -> Result<(), Error> {
-        let mut known = Known { keeps: true, ..self.knowledge() };
+        let mut known = Known { keeps: true, fingerprints: hold.fingerprints.clone(), ..self.knowledge() };
+        let began = Instant::now();
         for unit in units {
             let begin = Instant::now();
             let name = pipeline.stages[unit.stage].name.clone();
             let resolved = self
                 .resolve(pipeline, &unit, &mut known)?
                 .ok_or_else(|| Error::stage(&name, "reads a stage that has no output"))?;
-            let there = resolved.snapshot.clone().filter(|_| self.again(&name) == Again::Nothing);
-            let mut why = Vec::new();
+            let again = self.again(pipeline, &unit);
+            let there = resolved.snapshot.clone().filter(|snapshot| match again {
+                Again::Nothing => true,
+                Again::Rejected => snapshot.rejected.is_empty(),
+                Again::Everything => false,
+            });
             let computed = match there {
-                Some(snapshot) => {
-                    Computed { status: Status::Reused, snapshot, seconds: Vec::new(), items: 0 }
-                }
+                Some(snapshot) => Computed {
+                    status: Status::Reused,
+                    snapshot,
+                    seconds: Vec::new(),
+                    items: 0,
+                    why: Vec::new(),
+                },
                 None => {
                     hold.take(&self.store)?;
                     let before = self.before(pipeline, &unit, resolved.snapshot.as_ref())?;
-                    why = self.why(pipeline, &unit, &resolved, before.as_ref());
                     known.stamps.save(&self.store)?;
-                    if resolved.snapshot.is_some() {
-                        // What it names is about to be another.
-                        self.store.forget_snapshot(&resolved.fingerprint, &resolved.inputs)?;
-                    }
                     let computed = match &resolved.items {
                         Some(_) => {
-                            self.compute_items(pipeline, &unit, &resolved, &known, before.as_ref(), &why)
-                                .await?
+                            self.compute_items(pipeline, &unit, &resolved, &known, before.as_ref()).await?
                         }
-                        None => self.compute_dataset(pipeline, &unit, &resolved, &known, &why).await?,
+                        None => {
+                            let why = self.why(pipeline, &unit, &resolved, before.as_ref(), None);
+                            self.compute_dataset(pipeline, &unit, &resolved, &known, why).await?
+                        }
                     };
                     self.store.keep_snapshot(&computed.snapshot)?;
                     computed
@@ -146,6 +158,7 @@ impl Engine {
                 }
             }
             if pipeline.stages[unit.stage].declaration.report {
+                self.vouch(&known.vouched, snapshot.files.iter())?;
                 let (columns, rows) = table::rows(&self.store, snapshot)?;
                 (self.reporter)(Event::Result { stage: name.clone(), columns, rows });
             }
@@ -153,9 +166,9 @@ impl Engine {
                 fingerprint: resolved.fingerprint,
                 inputs: resolved.inputs,
                 reads: resolved.reads,
-                chain: unit.links(pipeline),
+                chain: unit.recorded(pipeline),
                 seed: pipeline.seed,
-                why,
+                why: computed.why.clone(),
                 items: computed_items.0,
                 computed: computed_items.1,
                 rejected: snapshot.rejected.len() as u64,
@@ -163,9 +176,21 @@ impl Engine {
                 bytes: snapshot.files.iter().map(|file| file.bytes).sum(),
             };
             record.stages.insert(name, stage);
+            if computed.status != Status::Reused {
+                // So that `gc` keeps it should the run be killed.
+                record.seconds = began.elapsed().as_secs_f64();
+                hold.number = Some(self.store.keep_run(record, hold.number)?);
+            }
             known.snapshots.insert(unit.stage, computed.snapshot);
         }
-        known.stamps.save(&self.store)
+        match known.stamps.save(&self.store) {
+            // They are a cache, and a store that cannot be written can still be read.
+            Err(error) if hold.number.is_none() => {
+                self.message(&pipeline.name, format!("the cache of stamps was not saved: {error}"));
+                Ok(())
+            }
+            saved => saved,
+        }
     }
 
     /// The units to be run: all, or those that a stage needs.

@@ -1,6 +1,6 @@
 //! Why a stage has to be computed: the exact parameter, version or items, old → new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -18,7 +18,14 @@ pub struct Change<'a> {
 }
 
 /// The differences that make a stage stale, in words.
-pub fn explain(change: &Change<'_>, snapshot: Option<&Snapshot>, items: Option<&[Item]>) -> Vec<String> {
+///
+/// Of items, new and changed ones are told only if they are computed, where that is known.
+pub fn explain(
+    change: &Change<'_>,
+    snapshot: Option<&Snapshot>,
+    items: Option<&[Item]>,
+    computed: Option<&HashSet<&str>>,
+) -> Vec<String> {
     let mut why = Vec::new();
     let (old, new) = (&change.old.chain, change.chain);
     for link in new {
@@ -45,7 +52,7 @@ pub fn explain(change: &Change<'_>, snapshot: Option<&Snapshot>, items: Option<&
         why.push(format!("seed {} → {seed}", change.old.seed));
     }
     if let (Some(snapshot), Some(items)) = (snapshot, items) {
-        why.extend(item_differences(snapshot, items));
+        why.extend(item_differences(snapshot, items, computed));
     } else {
         for (stage, digest) in change.reads {
             if change.old.reads.get(stage).is_some_and(|old| old != digest) {
@@ -86,7 +93,7 @@ impl<'a> ItemChanges<'a> {
     pub fn of(snapshot: &'a Snapshot, items: &'a [Item]) -> Self {
         let old: BTreeMap<&str, &str> = snapshot_inputs(snapshot).collect();
         let mut changes = Self::default();
-        let mut now = std::collections::HashSet::with_capacity(items.len());
+        let mut now = HashSet::with_capacity(items.len());
         for item in items {
             let (key, digest) = (&*item.key, item.digest.as_str());
             now.insert(key);
@@ -101,6 +108,16 @@ impl<'a> ItemChanges<'a> {
     }
 }
 
+impl ItemChanges<'_> {
+    /// Leaves out new and changed items that are known all the same, such as after a change back.
+    pub fn only(&mut self, computed: Option<&HashSet<&str>>) {
+        if let Some(computed) = computed {
+            self.added.retain(|(key, _)| computed.contains(key));
+            self.changed.retain(|(key, ..)| computed.contains(key));
+        }
+    }
+}
+
 /// Key and digest of what went in, of all items that a snapshot accounts for.
 pub fn snapshot_inputs(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
     let kept = snapshot.items.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
@@ -109,8 +126,9 @@ pub fn snapshot_inputs(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)
     kept.chain(filtered).chain(rejected)
 }
 
-fn item_differences(snapshot: &Snapshot, items: &[Item]) -> Vec<String> {
-    let changes = ItemChanges::of(snapshot, items);
+fn item_differences(snapshot: &Snapshot, items: &[Item], computed: Option<&HashSet<&str>>) -> Vec<String> {
+    let mut changes = ItemChanges::of(snapshot, items);
+    changes.only(computed);
     let added = changes.added.iter().map(|(key, _)| *key).collect();
     let changed = changes.changed.iter().map(|(key, ..)| *key).collect();
     let mut why = Vec::new();

@@ -65,6 +65,12 @@ impl Footer {
 
     /// Reads the footer of a shard, and its number of rows.
     pub fn read(path: &Path) -> Result<(Self, u64), Error> {
+        let read = Self::read_if(path, |_| true)?;
+        read.ok_or_else(|| Error::Other("a footer was not read".into()))
+    }
+
+    /// The same, if its text is wanted.
+    pub fn read_if(path: &Path, wanted: impl FnOnce(&str) -> bool) -> Result<Option<(Self, u64)>, Error> {
         let damaged = |message: String| Error::Store { path: path.to_owned(), message };
         let file = File::open(path).map_err(Error::io(path))?;
         let metadata = ParquetMetaDataReader::new()
@@ -79,8 +85,11 @@ impl Footer {
         if value(DIGEST) != Some(blake3::hash(text.as_bytes()).to_hex().as_str()) {
             return Err(damaged("is damaged: its footer does not match its digest".into()));
         }
+        if !wanted(text) {
+            return Ok(None);
+        }
         let footer = serde_json::from_str(text).map_err(|error| damaged(format!("is damaged: {error}")))?;
-        Ok((footer, file.num_rows().unsigned_abs()))
+        Ok(Some((footer, file.num_rows().unsigned_abs())))
     }
 }
 

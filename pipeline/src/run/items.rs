@@ -16,6 +16,9 @@ pub struct Bucket {
     pub items: Vec<Item>,
 }
 
+/// The name of the bucket of all items.
+pub const ALL: &str = "all";
+
 /// The items that a snapshot holds, as items for what stands below it.
 pub fn items_of(store: &Store, snapshot: &Snapshot) -> Vec<Item> {
     let item = |entry: &crate::store::ItemEntry| Item {
@@ -49,7 +52,7 @@ pub fn buckets(fingerprint: &str, items: &[Item], target: u64) -> Vec<Bucket> {
     }
     let bucket = |(group, items): (usize, Vec<Item>)| {
         let name =
-            if bits == 0 { "all".to_owned() } else { format!("{group:0width$b}", width = bits as usize) };
+            if bits == 0 { ALL.to_owned() } else { format!("{group:0width$b}", width = bits as usize) };
         Bucket { path: format!("data/{fingerprint}/{name}/{}.parquet", digest_items(&items)), items }
     };
     groups.into_iter().enumerate().filter(|(_, items)| !items.is_empty()).map(bucket).collect()

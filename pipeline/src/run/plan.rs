@@ -12,12 +12,15 @@ use super::explain::{Change, explain, snapshot_inputs};
 use super::footer::Fate;
 use super::resolve::{Known, Resolved};
 use super::reuse::{Again, Task};
-use super::unit::Unit;
+use super::unit::{Feed, Unit};
 use crate::error::Error;
 use crate::event::Status;
 use crate::operator::Item;
 use crate::spec::Pipeline;
 use crate::store::{Snapshot, Stamps};
+
+/// Records that an estimate is made from.
+const PAST: usize = 20;
 
 /// What a run would do with a stage.
 #[derive(Debug, Clone, Serialize)]
@@ -127,8 +130,7 @@ impl Engine {
         known: &mut Known,
     ) -> Result<Verdict, Error> {
         let resolved = self.resolve(pipeline, unit, known)?;
-        let stage = &pipeline.stages[unit.stage];
-        let again = self.again(&stage.name);
+        let again = self.again(pipeline, unit);
         let now = resolved.as_ref().and_then(|resolved| resolved.snapshot.as_ref());
         let before = self.before(pipeline, unit, now)?;
         let mut verdict = Verdict {
@@ -141,12 +143,16 @@ impl Engine {
             tasks: Vec::new(),
         };
         let Some(resolved) = resolved else {
-            let stale: Vec<&str> = unit
-                .feeds()
-                .filter(|feed| !known.snapshots.contains_key(&feed.head))
-                .map(|feed| pipeline.stages[feed.head].name.as_str())
-                .collect();
-            verdict.why = vec![format!("reads {}, which is to be computed", stale.join(", "))];
+            let because = |head: &Feed| {
+                let why = known
+                    .reasons
+                    .get(&head.head)
+                    .map_or(String::new(), |why| format!(": {}", why.join("; ")));
+                format!("reads {}, which is to be computed{why}", pipeline.stages[head.head].name)
+            };
+            verdict.why =
+                unit.feeds().filter(|feed| !known.snapshots.contains_key(&feed.head)).map(because).collect();
+            known.reasons.insert(unit.stage, verdict.why.clone());
             let changed = verdict.before.as_ref().map_or(0, |before| before.record.items);
             verdict.items = ItemCounts { changed, ..ItemCounts::default() };
             verdict.estimate = self.estimate(pipeline, unit, changed)?;
@@ -168,14 +174,11 @@ impl Engine {
             let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
             verdict.items = counts(&tasks, old);
             let computed = verdict.items.new + verdict.items.changed;
-            verdict.action = match computed {
-                0 if tasks.iter().all(|task| !task.due()) => Status::Reused,
-                _ if verdict.items.reused > 0 => Status::Partial,
-                _ => Status::Computed,
-            };
-            verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref());
+            // Without any item to be computed there is still a listing to be written.
+            verdict.action = if verdict.items.reused > 0 { Status::Partial } else { Status::Computed };
+            verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref(), Some(&tasks));
             verdict.estimate = self.estimate(pipeline, unit, computed)?;
-            if verdict.action == Status::Reused {
+            if tasks.iter().all(|task| !task.due()) {
                 // The digests of the files are not asked for in a plan.
                 let snapshot = self.assemble(unit, &resolved, &tasks, |_| Ok(String::new()))?;
                 known.snapshots.insert(unit.stage, Arc::new(snapshot));
@@ -186,12 +189,15 @@ impl Engine {
         } else {
             let count: u64 =
                 unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head)).map(|head| size(head)).sum();
-            verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref());
+            verdict.why = self.why(pipeline, unit, &resolved, verdict.before.as_ref(), None);
             verdict.items = match verdict.before {
                 Some(_) => ItemCounts { changed: count, ..ItemCounts::default() },
                 None => ItemCounts { new: count, ..ItemCounts::default() },
             };
             verdict.estimate = self.estimate(pipeline, unit, count)?;
+        }
+        if verdict.action != Status::Reused {
+            known.reasons.insert(unit.stage, verdict.why.clone());
         }
         verdict.resolved = Some(resolved);
         Ok(verdict)
@@ -210,7 +216,9 @@ impl Engine {
     /// What computing that many items may take, from the last run that computed any.
     fn estimate(&self, pipeline: &Pipeline, unit: &Unit, items: u64) -> Result<Option<Estimate>, Error> {
         let stage = &pipeline.stages[unit.stage].name;
-        let past = self.store.last_record_where(&pipeline.name, stage, |record| record.computed > 0)?;
+        // Of the last runs the one that computed most, for what a run costs besides its items is in it as well.
+        let past = self.store.last_records(&pipeline.name, stage, PAST)?;
+        let past = past.into_iter().filter(|record| record.computed > 0).max_by_key(|record| record.computed);
         Ok(past.map(|past| {
             // A dataset stage takes what it took; an item stage what its items take.
             let share = if unit.items { items as f64 / past.computed as f64 } else { 1.0 };
@@ -255,21 +263,28 @@ impl Engine {
         unit: &Unit,
         resolved: &Resolved,
         before: Option<&Before>,
+        tasks: Option<&[Task]>,
     ) -> Vec<String> {
-        let stage = &pipeline.stages[unit.stage].name;
-        match self.again(stage) {
+        match self.again(pipeline, unit) {
             Again::Everything => return vec!["it is forced".into()],
             Again::Rejected => return vec!["rejected items are tried again".into()],
             Again::Nothing => {}
         }
         let Some(Before { record, snapshot }) = before else { return vec!["not computed before".into()] };
-        let chain = unit.links(pipeline);
+        let chain = unit.recorded(pipeline);
         let random = unit.stages().into_iter().any(|stage| pipeline.stages[stage].operator.random());
         let seed = random.then_some(pipeline.seed);
         let change = Change { old: record, chain: &chain, seed, reads: &resolved.reads };
         let items = resolved.items.as_ref().map(|items| items.as_slice());
-        let why = explain(&change, snapshot.as_deref(), items);
-        if why.is_empty() { vec!["its output is no longer in the store".into()] } else { why }
+        let computed: Option<HashSet<&str>> = tasks.map(computed_keys);
+        let why = explain(&change, snapshot.as_deref(), items, computed.as_ref());
+        match () {
+            () if !why.is_empty() => why,
+            () if record.fingerprint != resolved.fingerprint => {
+                vec!["what it reads is read in another way, or has other columns".into()]
+            }
+            () => vec!["its output is no longer in the store".into()],
+        }
     }
 }
 
@@ -332,6 +347,12 @@ fn provisional(tasks: &[Task]) -> Vec<Item> {
     }
     items.sort_by(|a, b| a.key.cmp(&b.key));
     items
+}
+
+/// The keys of the items that are to be computed.
+pub(super) fn computed_keys(tasks: &[Task]) -> HashSet<&str> {
+    let keys = |task: &'_ Task| task.computed().map(|index| index).collect::<Vec<_>>();
+    tasks.iter().flat_map(|task| keys(task).into_iter().map(|index| &*task.bucket.items[index].key)).collect()
 }
 
 fn size(snapshot: &Snapshot) -> u64 {

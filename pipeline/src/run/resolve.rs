@@ -37,7 +37,11 @@ pub struct Known {
     pub provisional: HashMap<usize, Arc<Vec<Item>>>,
     pub scans: HashMap<usize, Arc<Vec<Item>>>,
     pub stamps: Stamps,
+    /// Those that the run holds a lease on, by the unit's stage.
+    pub fingerprints: HashMap<usize, String>,
     pub vouched: Vouched,
+    /// In a plan, why a stage is to be computed.
+    pub reasons: HashMap<usize, Vec<String>>,
     /// Whether what is learnt of files may be kept.
     pub keeps: bool,
 }
@@ -83,7 +87,10 @@ impl Engine {
             reads.insert(head.name.clone(), digest.clone());
             parts.push(digest);
         }
-        let fingerprint = unit.fingerprint(pipeline)?;
+        let fingerprint = match known.fingerprints.get(&unit.stage) {
+            Some(fingerprint) => fingerprint.clone(),
+            None => unit.fingerprint(pipeline)?,
+        };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let inputs = digest(&parts);
         let snapshot = self.store.snapshot(&fingerprint, &inputs)?.map(Arc::new);

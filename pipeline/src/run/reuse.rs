@@ -4,15 +4,17 @@
 //! unchanged items are copied from whichever shard has them: one of the same bucket before the change, or
 //! of a shorter or longer prefix before the corpus grew or shrank. No run has to have published that shard.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::engine::Engine;
 use super::footer::{Fate, Footer};
-use super::items::Bucket;
+use super::items::{ALL, Bucket};
+use super::unit::Unit;
 use crate::error::Error;
+use crate::spec::Pipeline;
 use crate::store::Store;
 
 /// A bucket, and what is known of its items.
@@ -35,7 +37,7 @@ pub struct Known {
 }
 
 /// Which outcomes are computed again although they are known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Again {
     #[default]
     Nothing,
@@ -68,9 +70,12 @@ impl Task {
 }
 
 impl Engine {
-    /// Which of a stage's outcomes are to be computed again.
-    pub(super) fn again(&self, stage: &str) -> Again {
-        self.options.again.get(stage).copied().unwrap_or_default()
+    /// Which of a unit's outcomes are to be computed again: the most that is asked of any of its stages.
+    pub(super) fn again(&self, pipeline: &Pipeline, unit: &Unit) -> Again {
+        let asked = |stage: usize| self.options.again.get(&pipeline.stages[stage].name).copied();
+        let again = unit.stages().into_iter().filter_map(asked).max().unwrap_or_default();
+        // What takes everything at once rejects no items.
+        if unit.items || again == Again::Everything { again } else { Again::Nothing }
     }
 
     /// The same of one bucket.
@@ -81,10 +86,13 @@ impl Engine {
 
     /// What is known of each bucket. Of those whose shards exist nothing else is looked at.
     pub(super) fn tasks(&self, buckets: Vec<Bucket>, again: Again) -> Result<Vec<Task>, Error> {
-        let mut folders: Option<Vec<String>> = None;
+        let mut folders: Option<BTreeSet<String>> = None;
         let mut tasks = Vec::with_capacity(buckets.len());
         for bucket in buckets {
-            let shard = Footer::read(&self.store.path(&bucket.path)).ok().map(Arc::new);
+            let shard = match Footer::read(&self.store.path(&bucket.path)) {
+                Ok(read) => Some(Arc::new(read)),
+                Err(error) => absent(error)?,
+            };
             let mut task = Task {
                 known: vec![None; bucket.items.len()],
                 bucket,
@@ -97,11 +105,12 @@ impl Engine {
                 task.again = !shard.0.rejected.is_empty();
             }
             if task.due() && again != Again::Everything {
-                if folders.is_none() {
-                    folders = Some(folders_of(&self.store, &task.bucket)?);
-                }
-                let shards = shards(&self.store, &task.bucket, folders.as_deref().unwrap_or_default())?;
-                find(&mut task, shards, again);
+                let folders = match &mut folders {
+                    Some(folders) => folders,
+                    None => folders.insert(folders_of(&self.store, &task.bucket)?),
+                };
+                let shards = shards(&self.store, &task.bucket, folders)?;
+                find(&mut task, shards, again)?;
             }
             tasks.push(task);
         }
@@ -116,22 +125,31 @@ fn parts(bucket: &Bucket) -> Option<(&str, &str)> {
 }
 
 /// The buckets that a fingerprint has shards of.
-fn folders_of(store: &Store, bucket: &Bucket) -> Result<Vec<String>, Error> {
-    parts(bucket).map_or(Ok(Vec::new()), |(fingerprint, _)| store.names(fingerprint))
+fn folders_of(store: &Store, bucket: &Bucket) -> Result<BTreeSet<String>, Error> {
+    let names = parts(bucket).map_or(Ok(Vec::new()), |(fingerprint, _)| store.names(fingerprint))?;
+    Ok(names.into_iter().collect())
+}
+
+/// Nothing, where a shard is not there or is none; any other error may pass.
+fn absent<T>(error: Error) -> Result<Option<T>, Error> {
+    match error {
+        Error::Store { .. } => Ok(None),
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        other => Err(other),
+    }
 }
 
 /// The shards of a bucket, of those that it was split from, and of those that it was split into; the newest
 /// first.
-fn shards(store: &Store, bucket: &Bucket, folders: &[String]) -> Result<Vec<PathBuf>, Error> {
+fn shards(store: &Store, bucket: &Bucket, folders: &BTreeSet<String>) -> Result<Vec<PathBuf>, Error> {
     let Some((fingerprint, name)) = parts(bucket) else { return Ok(Vec::new()) };
-    let bits = |name: &str| if name == "all" { String::new() } else { name.to_owned() };
-    let ours = bits(name);
+    let bits = if name == ALL { "" } else { name };
+    let above = (1..bits.len()).map(|length| &bits[..length]).chain([ALL]);
+    let above = above.filter(|folder| folders.contains(*folder));
+    let below = folders.range(bits.to_owned()..).map(String::as_str);
+    let below = below.take_while(|folder| folder.starts_with(bits)).filter(|folder| *folder != ALL);
     let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
-    for folder in folders {
-        let theirs = bits(folder);
-        if !(theirs.starts_with(&ours) || ours.starts_with(&theirs)) {
-            continue;
-        }
+    for folder in above.chain(below) {
         let folder = format!("{fingerprint}/{folder}");
         for name in store.names(&folder)? {
             let path = store.path(&format!("{folder}/{name}"));
@@ -144,7 +162,7 @@ fn shards(store: &Store, bucket: &Bucket, folders: &[String]) -> Result<Vec<Path
 }
 
 /// Looks for the items of a bucket in shards. A shard that cannot be read knows nothing.
-fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) {
+fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) -> Result<(), Error> {
     let mut wanted: HashMap<&str, (usize, &str)> = HashMap::new();
     for (index, item) in task.bucket.items.iter().enumerate() {
         wanted.insert(&item.key, (index, &item.digest));
@@ -153,7 +171,18 @@ fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) {
         if wanted.is_empty() {
             break;
         }
-        let Ok((footer, _)) = Footer::read(&shard) else { continue };
+        // Of a few items most shards know nothing: that is told without taking their footers apart.
+        let digests: Vec<&str> = wanted.values().map(|(_, digest)| *digest).collect();
+        let few = digests.len() <= 16;
+        let wants = |text: &str| !few || digests.iter().any(|digest| text.contains(digest));
+        let footer = match Footer::read_if(&shard, wants) {
+            Ok(Some((footer, _))) => footer,
+            Ok(None) => continue,
+            Err(error) => {
+                absent::<()>(error)?;
+                continue;
+            }
+        };
         let shard = Arc::new(shard);
         for fate in footer.fates() {
             if again == Again::Rejected && matches!(fate, Fate::Rejected(_)) {
@@ -167,4 +196,5 @@ fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) {
             }
         }
     }
+    Ok(())
 }

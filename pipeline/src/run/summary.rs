@@ -20,7 +20,7 @@ impl Engine {
         computed: &Computed,
         summaries: &mut BTreeMap<String, Summary>,
     ) -> (u64, u64) {
-        let Computed { status, snapshot, seconds, items: items_computed } = computed;
+        let Computed { status, snapshot, seconds, items: items_computed, .. } = computed;
         let status = *status;
         for feed in unit.feeds() {
             if let Some(items) = known.scans.get(&feed.head) {

@@ -86,6 +86,17 @@ impl Unit {
         self.stages().into_iter().map(|stage| pipeline.stages[stage].link()).collect()
     }
 
+    /// The same as it is kept in a record: with the values that the fingerprint sees, digests of files among them.
+    pub fn recorded(&self, pipeline: &Pipeline) -> Vec<Link> {
+        let record = |at: usize| {
+            let (stage, link) = (&pipeline.stages[at], pipeline.stages[at].link());
+            // A file that cannot be read is told of elsewhere.
+            let parameters = stage.declaration.values(&link.parameters).unwrap_or_default();
+            Link { parameters, ..link }
+        };
+        self.stages().into_iter().map(record).collect()
+    }
+
     /// The digest of all that decides the output besides the inputs' content: operators, versions,
     /// values of parameters, and seed and stage name where something random is drawn.
     pub fn fingerprint(&self, pipeline: &Pipeline) -> Result<String, Error> {

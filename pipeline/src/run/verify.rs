@@ -73,8 +73,24 @@ impl Engine {
         verified.bytes = bytes?.iter().sum();
         verified.damaged.extend(damaged.into_inner().unwrap_or_else(PoisonError::into_inner));
         verified.damaged.sort();
-        if repair {
+        // What was collected meanwhile is nowhere named any more.
+        verified.damaged.retain(|damage| {
+            let named = naming
+                .get(&damage.path)
+                .is_none_or(|names| names.iter().any(|name| self.store.path(name).is_file()));
+            named || self.store.path(&damage.path).is_file()
+        });
+        if repair && !verified.damaged.is_empty() {
+            // What another run has made again meanwhile is not to be removed.
+            let _exclusive = self.store.lock()?;
             for damage in &verified.damaged {
+                let now = match files.iter().find(|(path, _)| *path == damage.path) {
+                    Some((path, expected)) => self.look(path, expected.as_ref())?.is_some(),
+                    None => self.store.snapshot_at(&damage.path).is_err(),
+                };
+                if !now {
+                    continue;
+                }
                 for snapshot in naming.get(&damage.path).into_iter().flatten() {
                     self.store.remove(snapshot)?;
                 }

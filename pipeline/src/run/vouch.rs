@@ -31,7 +31,7 @@ impl Engine {
                 let path = self.store.path(&file.path);
                 if digest_file(&path, &self.cancel)? != file.digest {
                     let message = "is damaged: it is not what was written; \
-                                   `etude verify --repair` has it computed again";
+                                   `etude verify FILE --repair` has it computed again";
                     return Err(Error::Store { path, message: message.into() });
                 }
                 vouched.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path.clone());

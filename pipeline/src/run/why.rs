@@ -2,7 +2,8 @@
 
 use super::engine::Engine;
 use super::explain::{ItemChanges, snapshot_inputs};
-use super::plan::Verdict;
+use super::plan::{Verdict, computed_keys};
+use super::resolve::Known;
 use super::unit::Unit;
 use crate::error::Error;
 use crate::event::Status;
@@ -33,14 +34,22 @@ impl Engine {
             match item {
                 Some(item) => lines.extend(self.item(pipeline, &unit, &verdict, item)?),
                 None => lines.extend(
-                    self.stage(pipeline, &unit, &verdict)?.into_iter().map(|line| format!("{name}: {line}")),
+                    self.stage(pipeline, &unit, &verdict, &known)?
+                        .into_iter()
+                        .map(|line| format!("{name}: {line}")),
                 ),
             }
         }
         Ok(lines)
     }
 
-    fn stage(&self, pipeline: &Pipeline, unit: &Unit, verdict: &Verdict) -> Result<Vec<String>, Error> {
+    fn stage(
+        &self,
+        pipeline: &Pipeline,
+        unit: &Unit,
+        verdict: &Verdict,
+        known: &Known,
+    ) -> Result<Vec<String>, Error> {
         if verdict.action == Status::Reused {
             let name = &pipeline.stages[unit.stage].name;
             let last = self.store.last_record_where(&pipeline.name, name, |record| !record.why.is_empty())?;
@@ -65,7 +74,19 @@ impl Engine {
                 .as_ref()
                 .and_then(|resolved| resolved.items.as_ref().map(|items| items.as_slice())),
         ) {
-            let changes = ItemChanges::of(old, items);
+            let mut changes = ItemChanges::of(old, items);
+            if !verdict.tasks.is_empty() {
+                changes.only(Some(&computed_keys(&verdict.tasks)));
+            }
+            // What may change because of what stands above is told once.
+            let may = |(_, _, digest): &(&str, &str, &str)| digest.is_empty();
+            let unknown = changes.changed.iter().filter(|change| may(change)).count();
+            changes.changed.retain(|change| !may(change));
+            for feed in unit.feeds().filter(|_| unknown > 0) {
+                let head = &pipeline.stages[feed.head].name;
+                let why = known.reasons.get(&feed.head).map_or(String::new(), |why| why.join("; "));
+                lines.push(format!("{unknown} items may change, since {head} is to be computed: {why}"));
+            }
             name_all(&mut lines, &changes.added, |(key, digest)| {
                 format!("item {key} is new ({})", blake(digest))
             });
@@ -90,7 +111,11 @@ impl Engine {
             .as_ref()
             .and_then(|resolved| resolved.items.as_ref().map(|items| items.as_slice()));
         let Some(items) = items else {
-            return Ok(vec![format!("{name}: {}", verdict.why.join("; "))]);
+            let why = match verdict.action {
+                Status::Reused => "nothing to do".to_owned(),
+                _ => verdict.why.join("; "),
+            };
+            return Ok(vec![format!("{name}: it takes all items at once; {why}")]);
         };
         let Some(item) = items.iter().find(|item| &*item.key == key) else {
             if before.is_some() {

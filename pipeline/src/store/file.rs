@@ -9,22 +9,27 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::disk::Disk;
 use crate::error::Error;
 
-/// Synchronises a complete file or folder and gives it its name, without replacing. It is gone from where it was.
-pub fn publish(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<(), Error> {
+/// Synchronises a complete file or folder and gives it its name, without replacing; whether the name was free. It is
+/// gone from where it was.
+pub fn publish(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<bool, Error> {
     let folder = create_parent(disk, target)?;
+    let mut free = true;
     if complete.is_dir() {
         sync_tree(disk, complete)?;
         // A folder that is not empty is not replaced by a rename.
         match disk.rename(complete, target) {
-            Err(_) if target.is_dir() => {}
+            Err(_) if target.is_dir() => free = false,
             other => other.map_err(Error::io(target))?,
         }
     } else {
         disk.sync_file(complete).map_err(Error::io(complete))?;
-        name_file(disk, complete, target)?;
-        remove(disk, complete)?;
+        free = name_file(disk, complete, target)?;
+        if complete.exists() {
+            disk.remove_file(complete).map_err(Error::io(complete))?;
+        }
     }
-    disk.sync_folder(folder).map_err(Error::io(folder))
+    disk.sync_folder(folder).map_err(Error::io(folder))?;
+    Ok(free)
 }
 
 /// Gives a file a name that may be taken; whether it was free.
@@ -69,8 +74,12 @@ pub fn replace(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<(), Er
 /// Removes a file, if it is there.
 pub fn remove(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     match disk.remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(path)(error)),
+        Ok(()) => {
+            let folder = path.parent().unwrap_or(path);
+            disk.sync_folder(folder).map_err(Error::io(folder))
+        }
     }
 }
 
@@ -85,7 +94,9 @@ pub fn create_checked(disk: &dyn Disk, scratch: &Path, target: &Path, text: &str
     let folder = create_parent(disk, target)?;
     let temporary = write_checked(disk, scratch, text)?;
     let created = name_file(disk, &temporary, target)?;
-    remove(disk, &temporary)?;
+    if temporary.exists() {
+        disk.remove_file(&temporary).map_err(Error::io(&temporary))?;
+    }
     disk.sync_folder(folder).map_err(Error::io(folder))?;
     Ok(created)
 }

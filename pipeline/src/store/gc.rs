@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Snapshot, Store, scratch};
+use super::{Store, scratch};
 use crate::error::Error;
 
 /// Why something is garbage.
@@ -31,8 +31,17 @@ pub struct Garbage {
     pub bytes: u64,
 }
 
+/// What is kept.
+#[derive(Default)]
+struct Kept {
+    /// By fingerprint and inputs.
+    outputs: BTreeSet<(String, String)>,
+    /// Because a record cannot be read.
+    everything: bool,
+}
+
 impl Store {
-    /// What can be removed when the last `keep` runs of each pipeline are kept. With `apply` it is removed: first
+    /// What can be removed when what the last `keep` runs of each stage ended with is kept. With `apply` it is removed: first
     /// the records, then the snapshots, then the files, so that at no moment anything names what is gone.
     pub fn gc(&self, keep: usize, apply: bool) -> Result<Vec<Garbage>, Error> {
         if !self.is_there() {
@@ -40,11 +49,16 @@ impl Store {
         }
         // A run that begins now waits until this is over; one that is under way holds a lease.
         let _exclusive = if apply { Some(self.lock()?) } else { None };
-        let leased = self.leased(apply)?;
         let mut garbage = Vec::new();
         let kept = self.old_runs(keep, &mut garbage)?;
-        let files = self.old_snapshots(&kept, &leased, &mut garbage)?;
-        self.old_files(&files, &leased, &mut garbage)?;
+        // What a live run uses is kept whole.
+        let mut whole = self.leased(apply)?;
+        if kept.everything {
+            whole.extend(self.names("data")?);
+            whole.extend(self.names("snapshots")?);
+        }
+        let files = self.old_snapshots(&kept, &mut whole, &mut garbage)?;
+        self.old_files(&files, &whole, &mut garbage)?;
         let root = self.path(scratch::FOLDER);
         for folder in scratch::abandoned(&root) {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -59,52 +73,64 @@ impl Store {
             for entry in &garbage {
                 self.remove(&entry.path)?;
             }
-            self.remove_empty_folders(&leased)?;
+            self.remove_empty_folders(&whole)?;
         }
         Ok(garbage)
     }
 
-    /// The (fingerprint, inputs) of the runs that are kept.
-    fn old_runs(&self, keep: usize, garbage: &mut Vec<Garbage>) -> Result<BTreeSet<(String, String)>, Error> {
-        let (mut kept, mut runs) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
+    /// What the runs that are kept ended with. Each stage keeps what its last runs ended with, so that runs that
+    /// ended early do not push out what an earlier one came to.
+    fn old_runs(&self, keep: usize, garbage: &mut Vec<Garbage>) -> Result<Kept, Error> {
+        let mut kept = Kept::default();
+        let mut runs = BTreeMap::<(String, String), usize>::new();
         for number in self.run_numbers()?.into_iter().rev() {
-            let record = self.run(number)?;
-            let count = record.as_ref().map(|record| runs.entry(record.pipeline.clone()).or_default());
-            match (record, count) {
-                (Some(record), Some(count)) if *count < keep => {
+            let Some(record) = self.run(number)? else {
+                // Nobody knows what it ended with.
+                kept.everything = true;
+                continue;
+            };
+            let mut last = false;
+            for (name, stage) in record.stages {
+                let count = runs.entry((record.pipeline.clone(), name)).or_default();
+                if *count < keep {
                     *count += 1;
-                    let stages = record.stages.into_values();
-                    kept.extend(stages.map(|stage| (stage.fingerprint, stage.inputs)));
+                    last = true;
+                    kept.outputs.insert((stage.fingerprint, stage.inputs));
                 }
-                _ => garbage.push(self.garbage(Reason::OldRun, format!("runs/{number:06}"))),
+            }
+            if !last {
+                garbage.push(self.garbage(Reason::OldRun, format!("runs/{number:06}")));
             }
         }
         Ok(kept)
     }
 
-    /// The files that kept snapshots name, and whether any other snapshot names them.
+    /// The files that kept snapshots name, and whether any other snapshot names them. A snapshot that should be
+    /// there and cannot be read could be made again: its fingerprint is kept whole.
     fn old_snapshots(
         &self,
-        kept: &BTreeSet<(String, String)>,
-        leased: &BTreeSet<String>,
+        kept: &Kept,
+        whole: &mut BTreeSet<String>,
         garbage: &mut Vec<Garbage>,
     ) -> Result<BTreeMap<String, bool>, Error> {
         let mut files = BTreeMap::new();
+        let mut missing = kept.outputs.clone();
         for fingerprint in self.names("snapshots")? {
             for inputs in self.names(&format!("snapshots/{fingerprint}"))? {
                 let path = format!("snapshots/{fingerprint}/{inputs}");
-                let keep =
-                    kept.contains(&(fingerprint.clone(), inputs.clone())) || leased.contains(&fingerprint);
+                let output = (fingerprint.clone(), inputs);
+                let keep = kept.outputs.contains(&output) || whole.contains(&fingerprint);
                 if !keep {
                     garbage.push(self.garbage(Reason::OldResult, path.clone()));
                 }
-                let Ok(Some(text)) = self.read(&path) else { continue };
-                let Ok(snapshot) = serde_json::from_str::<Snapshot>(&text) else { continue };
+                let Ok(Some(snapshot)) = self.snapshot_at(&path) else { continue };
+                missing.remove(&output);
                 for file in snapshot.files {
                     *files.entry(file.path).or_insert(false) |= keep;
                 }
             }
         }
+        whole.extend(missing.into_iter().map(|(fingerprint, _)| fingerprint));
         Ok(files)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 
 use super::{Store, file};
 use crate::error::Error;
@@ -25,7 +25,7 @@ const FOLDER: &str = "leases";
 impl Store {
     /// Holds fingerprints. To be called before the store is asked whether it has anything of them. Waits for a
     /// `gc` that is under way.
-    pub fn lease(&self, fingerprints: &[String]) -> Result<Lease, Error> {
+    pub fn lease(&self, fingerprints: &[&str]) -> Result<Lease, Error> {
         let folder = self.path(FOLDER);
         file::create_folder(self.disk(), &folder)?;
         let _exclusive = self.lock()?;
@@ -43,14 +43,15 @@ impl Store {
         let mut leased = BTreeSet::new();
         for name in self.names(FOLDER)? {
             let path = self.path(&format!("{FOLDER}/{name}"));
-            let Ok(file) = File::open(&path) else { continue };
+            let Ok(mut file) = File::open(&path) else { continue };
             if file.try_lock().is_ok() {
                 if apply {
                     let _ = fs::remove_file(&path);
                 }
                 continue;
             }
-            let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+            let mut text = String::new();
+            file.read_to_string(&mut text).map_err(Error::io(&path))?;
             leased.extend(text.lines().map(str::to_owned));
         }
         Ok(leased)

@@ -89,8 +89,8 @@ impl Store {
         Scratch::create(self.disk(), &self.path(scratch::FOLDER))
     }
 
-    /// Gives a complete file or folder its name. If the name is taken, what has it is the same.
-    pub fn publish(&self, complete: &Path, relative: &str) -> Result<(), Error> {
+    /// Gives a complete file or folder its name; whether that was free. If it is taken, what has it is as good.
+    pub fn publish(&self, complete: &Path, relative: &str) -> Result<bool, Error> {
         file::publish(self.disk(), complete, &self.path(relative))
     }
 
@@ -142,7 +142,15 @@ impl Store {
         let folder = self.path(relative);
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            // Nor is a stray file one.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(Error::io(&folder)(error)),
         };
         let mut names: Vec<String> =

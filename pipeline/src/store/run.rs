@@ -58,9 +58,13 @@ impl Store {
         Ok(numbers)
     }
 
-    /// Keeps a record under the next free number.
-    pub fn keep_run(&self, record: &RunRecord) -> Result<u64, Error> {
+    /// Keeps a record: under the number that it has already, else under the next free one, which it gives.
+    pub fn keep_run(&self, record: &RunRecord, number: Option<u64>) -> Result<u64, Error> {
         let text = serde_json::to_string(record)?;
+        if let Some(number) = number {
+            self.replace(&format!("runs/{number:06}"), &text)?;
+            return Ok(number);
+        }
         let mut number = self.run_numbers()?.last().map_or(1, |last| last + 1);
         while !self.create(&format!("runs/{number:06}"), &text)? {
             number += 1;
@@ -68,17 +72,27 @@ impl Store {
         Ok(number)
     }
 
-    /// A record by its number; none where it is gone or damaged.
+    /// A record by its number; none where it is gone, damaged, or of a format that is not known.
     pub fn run(&self, number: u64) -> Result<Option<RunRecord>, Error> {
         match self.read(&format!("runs/{number:06}")) {
             Err(Error::Store { .. }) => Ok(None),
-            text => Ok(text?.map(|text| serde_json::from_str(&text)).transpose()?),
+            text => Ok(text?.and_then(|text| serde_json::from_str(&text).ok())),
         }
     }
 
     /// What a stage of a pipeline last ended with.
     pub fn last_record(&self, pipeline: &str, stage: &str) -> Result<Option<StageRecord>, Error> {
         self.last_record_where(pipeline, stage, |_| true)
+    }
+
+    /// What it ended with in the last so many runs, the last first.
+    pub fn last_records(&self, pipeline: &str, stage: &str, count: usize) -> Result<Vec<StageRecord>, Error> {
+        let mut records = Vec::new();
+        for number in self.run_numbers()?.into_iter().rev().take(count) {
+            let record = self.run(number)?.filter(|record| record.pipeline == pipeline);
+            records.extend(record.and_then(|mut record| record.stages.remove(stage)));
+        }
+        Ok(records)
     }
 
     /// The same, of the last run for whose record something holds.

@@ -110,7 +110,8 @@ impl Store {
             Err(Error::Store { .. }) | Ok(None) => return Ok(None),
             other => other?.unwrap_or_default(),
         };
-        let snapshot: Snapshot = serde_json::from_str(&text)?;
+        // One of another format is made again as well.
+        let Ok(snapshot) = serde_json::from_str::<Snapshot>(&text) else { return Ok(None) };
         let complete = snapshot.files.iter().all(|file| {
             std::fs::metadata(self.path(&file.path)).is_ok_and(|found| found.len() == file.bytes)
         });
@@ -123,7 +124,22 @@ impl Store {
     pub fn snapshot_at(&self, relative: &str) -> Result<Option<Snapshot>, Error> {
         let text = self.read(relative)?;
         let text = text.filter(|_| relative.starts_with("snapshots/"));
-        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+        let damaged = |error: serde_json::Error| Error::Store {
+            path: self.path(relative),
+            message: format!("is of a format that is not known: {error}"),
+        };
+        text.map(|text| serde_json::from_str(&text).map_err(damaged)).transpose()
+    }
+
+    /// All snapshots of a fingerprint that can be read, by name.
+    pub fn snapshots_of(&self, fingerprint: &str) -> Result<Vec<(String, Snapshot)>, Error> {
+        let names = self.names(&format!("snapshots/{fingerprint}"))?;
+        let read = |inputs: String| {
+            let path = name(fingerprint, &inputs);
+            let snapshot = self.snapshot_at(&path).ok().flatten()?;
+            Some((path, snapshot))
+        };
+        Ok(names.into_iter().filter_map(read).collect())
     }
 
     /// Forgets a snapshot, before what it names is made again.

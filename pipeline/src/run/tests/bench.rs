@@ -58,7 +58,7 @@ impl Bench {
         let yaml = format!(
             "name: toy\nstages:\n  all: {{op: corpus, name: {name}}}\n  cut: {{op: cut, keep: {keep}}}\n  \
              first: {{op: keep, target: 40}}\n  add: {{op: add, amount: {amount}, of: {name}}}\n  \
-             second: {{op: keep, target: 40}}\n  total: {{op: total}}\n"
+             second: {{op: keep, target: 40}}\n  total: {{op: total, of: {name}}}\n"
         );
         let table = if *version == 1 { &TABLE } else { &NEXT };
         Pipeline::parse("toy.yaml", &yaml, &[], table).unwrap()
@@ -79,6 +79,11 @@ impl Bench {
             reporter: Arc::new(|_| {}),
             cancel: CancellationToken::new(),
         }
+    }
+
+    /// Whether `total` has run since this was last asked.
+    pub fn totalled(&self) -> bool {
+        !computed(&self.name, "total").is_empty()
     }
 
     /// Runs; the items that `first` and `second` computed.
@@ -120,6 +125,7 @@ impl Bench {
         let _ = fs::remove_dir_all(&root);
         let store = Store::on(root, Arc::new(super::disk::Quick));
         self.run(store.clone(), corpus, parameters, Again::Nothing).0.unwrap();
+        self.totalled();
         self.result(&store, parameters)
     }
 }

@@ -30,8 +30,8 @@ enum Step {
     Force,
     /// Two runs at once.
     Both,
-    /// A run that ends at some operation; whether what was not synchronised is lost.
-    Crash(u64, bool),
+    /// A run that ends at some operation; whether what was not synchronised is lost, and what is forced.
+    Crash(u64, bool, Again),
     Gc(usize),
     /// A bit of some file is flipped, found, and what it was in is made again.
     Damage(usize, usize),
@@ -50,7 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Retry),
         1 => Just(Step::Force),
         1 => Just(Step::Both),
-        4 => (0u64..80, any::<bool>()).prop_map(|(at, lost)| Step::Crash(at, lost)),
+        4 => (0u64..80, any::<bool>()).prop_map(|(at, lost)| Step::Crash(at, lost, Again::Nothing)),
+        1 => (0u64..80, any::<bool>()).prop_map(|(at, lost)| Step::Crash(at, lost, Again::Everything)),
         2 => (1usize..4).prop_map(Step::Gc),
         1 => (any::<usize>(), any::<usize>()).prop_map(|(file, bit)| Step::Damage(file, bit)),
     ]
@@ -70,8 +71,10 @@ struct Model {
     /// What is in the store, and what may be.
     known: Outcomes,
     perhaps: Outcomes,
-    /// What each run ended with, by its number.
-    runs: BTreeMap<u64, Outcomes>,
+    /// What each run ended with, by its number, and the stages that came to their end.
+    runs: BTreeMap<u64, (Outcomes, BTreeSet<String>)>,
+    /// The outcomes of `second` that are totalled.
+    totals: BTreeSet<BTreeSet<Outcome>>,
     /// Runs before this one may have lost what they ended with.
     certain: u64,
     clean: BTreeMap<(Corpus, Parameters), Arc<BTreeMap<String, Vec<u8>>>>,
@@ -86,6 +89,7 @@ impl Model {
             known: Outcomes::default(),
             perhaps: Outcomes::default(),
             runs: BTreeMap::new(),
+            totals: BTreeSet::new(),
             certain: 0,
             clean: BTreeMap::new(),
         }
@@ -115,8 +119,16 @@ impl Model {
         self.perhaps.iter_mut().zip(&self.known).for_each(|(perhaps, known)| {
             perhaps.retain(|outcome| !known.contains(outcome));
         });
-        for number in self.store().run_numbers().unwrap() {
-            self.runs.entry(number).or_insert_with(|| outcomes.clone());
+        self.totals.insert(outcomes[1].clone());
+        self.recorded(outcomes);
+    }
+
+    /// A run has left its record, of all stages or of some.
+    fn recorded(&mut self, outcomes: &Outcomes) {
+        let store = self.store();
+        for number in store.run_numbers().unwrap() {
+            let stages = || store.run(number).unwrap().unwrap().stages.into_keys().collect();
+            self.runs.entry(number).or_insert_with(|| (outcomes.clone(), stages()));
         }
     }
 
@@ -189,23 +201,31 @@ impl Model {
             assert!(items.windows(2).all(|pair| pair[0] != pair[1]), "computed twice: {items:?}");
         }
         self.exact(&computed, &outcomes, &also);
+        let needless = again != Again::Everything && self.totals.contains(&outcomes[1]);
+        assert!(!(self.bench.totalled() && needless), "total ran although it was there");
         self.ended(&outcomes);
         self.identical();
     }
 
-    fn crash(&mut self, at: u64, lost: bool) {
+    fn crash(&mut self, at: u64, lost: bool, again: Again) {
         let outcomes = self.outcomes();
         let disk = Arc::new(Faulty::new(at, Fault::CrashAfter, &self.bench.folder.path().join("aside")));
         let store = self.bench.store(disk.clone());
-        let (outcome, computed) = self.bench.run(store, &self.corpus, &self.parameters, Again::Nothing);
+        let (outcome, computed) = self.bench.run(store, &self.corpus, &self.parameters, again);
+        self.bench.totalled();
         if lost && disk.crashed() {
             disk.lose();
         }
         let _ = fs::remove_dir_all(self.bench.folder.path().join("aside"));
         if outcome.is_ok() {
-            self.exact(&computed, &outcomes, &Default::default());
+            if again == Again::Nothing {
+                self.exact(&computed, &outcomes, &Default::default());
+            }
             self.ended(&outcomes);
             return;
+        }
+        if again != Again::Nothing {
+            self.totals.clear();
         }
         for (perhaps, outcomes) in self.perhaps.iter_mut().zip(&outcomes) {
             perhaps.extend(outcomes.iter().cloned());
@@ -213,11 +233,10 @@ impl Model {
         self.perhaps.iter_mut().zip(&self.known).for_each(|(perhaps, known)| {
             perhaps.retain(|outcome| !known.contains(outcome));
         });
-        // It may have got as far as its record.
-        let numbers: Vec<u64> = self.store().run_numbers().unwrap();
-        if numbers.iter().any(|number| !self.runs.contains_key(number)) {
-            self.ended(&outcomes);
-        }
+        // It may have got as far as a record, which may be lost again.
+        let numbers = self.store().run_numbers().unwrap();
+        self.runs.retain(|number, _| numbers.contains(number));
+        self.recorded(&outcomes);
     }
 
     fn both(&mut self) {
@@ -234,6 +253,7 @@ impl Model {
         });
         runs.into_iter().for_each(|run| drop(run.unwrap()));
         let computed = ["first", "second"].map(|stage| computed(&self.bench.name, stage));
+        self.bench.totalled();
         self.exact(&computed, &outcomes, &Default::default());
         self.ended(&outcomes);
         self.identical();
@@ -241,23 +261,49 @@ impl Model {
 
     fn gc(&mut self, keep: usize) {
         self.store().gc(keep, true).unwrap();
-        let kept: Vec<u64> = self.runs.keys().rev().take(keep).copied().collect();
-        self.runs.retain(|number, _| kept.contains(number));
-        (self.known, self.perhaps) = Default::default();
-        for (number, outcomes) in &self.runs {
-            let into = if *number >= self.certain { &mut self.known } else { &mut self.perhaps };
-            for (into, outcomes) in into.iter_mut().zip(outcomes) {
-                into.extend(outcomes.iter().cloned());
+        self.totals.clear();
+        // Each stage keeps what its last runs ended with.
+        let last = |stage: &str| -> Vec<u64> {
+            let ended = self.runs.iter().rev().filter(|(_, (_, stages))| stages.contains(stage));
+            ended.take(keep).map(|(number, _)| *number).collect()
+        };
+        let kept = ["first", "second", "total"].map(last);
+        let mut before = std::mem::take(&mut self.known);
+        before.iter_mut().zip(&mut self.perhaps).for_each(|(before, perhaps)| before.append(perhaps));
+        for stage in 0..2 {
+            for number in &kept[stage] {
+                let certain = *number >= self.certain;
+                let into = if certain { &mut self.known[stage] } else { &mut self.perhaps[stage] };
+                into.extend(self.runs[number].0[stage].iter().cloned());
             }
+        }
+        self.runs.retain(|number, _| kept.iter().any(|kept| kept.contains(number)));
+        assert_eq!(self.store().run_numbers().unwrap(), self.runs.keys().copied().collect::<Vec<_>>());
+        let named = self.resolves();
+        let there: BTreeSet<String> = self.store().data().unwrap().into_iter().collect();
+        if self.all_snapshots_are_there(&kept) {
+            assert_eq!(there, named, "after a collection there are orphans");
+        } else {
+            // They can be made again from shards, which are kept for that.
+            assert!(named.is_subset(&there));
+            self.perhaps.iter_mut().zip(before).for_each(|(perhaps, before)| perhaps.extend(before));
         }
         let known = &self.known;
         self.perhaps.iter_mut().zip(known).for_each(|(perhaps, known)| {
             perhaps.retain(|outcome| !known.contains(outcome));
         });
-        let named = self.resolves();
-        let there: BTreeSet<String> = self.store().data().unwrap().into_iter().collect();
-        assert_eq!(there, named, "after a collection there are orphans");
         assert!(self.store().gc(keep, false).unwrap().is_empty(), "not all garbage was collected");
+    }
+
+    /// Whether what the kept runs ended with is there as they say.
+    fn all_snapshots_are_there(&self, kept: &[Vec<u64>; 3]) -> bool {
+        let store = self.store();
+        ["first", "second", "total"].iter().zip(kept).all(|(stage, numbers)| {
+            numbers.iter().all(|number| {
+                let record = store.run(*number).unwrap().unwrap().stages.remove(*stage).unwrap();
+                store.snapshot(&record.fingerprint, &record.inputs).unwrap().is_some()
+            })
+        })
     }
 
     fn damage(&mut self, file: usize, bit: usize) {
@@ -286,6 +332,7 @@ impl Model {
         for (known, perhaps) in self.known.iter_mut().zip(&mut self.perhaps) {
             perhaps.append(known);
         }
+        self.totals.clear();
         let left = self.store().run_numbers().unwrap();
         self.certain = self.runs.keys().last().map_or(0, |last| last + 1);
         self.runs.retain(|number, _| left.contains(number));
@@ -314,7 +361,7 @@ impl Model {
             Step::Retry => self.run(Again::Rejected),
             Step::Force => self.run(Again::Everything),
             Step::Both => self.both(),
-            Step::Crash(at, lost) => self.crash(*at, *lost),
+            Step::Crash(at, lost, again) => self.crash(*at, *lost, *again),
             Step::Gc(keep) => self.gc(*keep),
             Step::Damage(file, bit) => self.damage(*file, *bit),
         }

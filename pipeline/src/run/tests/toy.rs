@@ -326,7 +326,11 @@ impl Read for ReadBack {
 /// Adds up all values.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Total {}
+pub struct Total {
+    /// The corpus, to tell that it ran.
+    #[schemars(extend("x-kind" = "location"))]
+    of: String,
+}
 declare!(Total, "total", Dataset, &[SIGNAL]);
 
 impl Operator for Total {
@@ -341,6 +345,7 @@ impl Operator for Total {
 
 impl Dataset for Total {
     fn run(&self, job: &DatasetJob, _: &Reporter, _: &CancellationToken) -> Result<ChainReport, Error> {
+        record(&self.of, "total", "all");
         let DatasetInput::Signal(input) = job.input("from")? else { unreachable!() };
         let mut total = 0.0;
         for shard in &input.shards {
