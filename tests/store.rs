@@ -76,6 +76,10 @@ fn one_item_that_changes_is_the_only_one_computed() {
     }
     let plan = command(folder.path(), &["plan", "p.yaml", "--detailed-exitcode"]).output().unwrap();
     assert_eq!(plan.status.code(), Some(0));
+    for wrong in [["plan", "none.yaml"], ["plan", "--none"]] {
+        let plan = command(folder.path(), &wrong).arg("--detailed-exitcode").output().unwrap();
+        assert_eq!(plan.status.code(), Some(1), "{wrong:?}");
+    }
     // The very bytes of a clean run.
     finished(&mut command(folder.path(), &["run", "p.yaml", "--store", "clean"]));
     let ours = digests(&folder.path().join(".etude/data"));
@@ -208,6 +212,11 @@ fn until_force_and_retry() {
     let retried = with(&["retry", "p.yaml"]);
     assert_eq!((&retried["shards"]["computed"], &retried["audio"]["rejected"]), (&1.into(), &1.into()));
     assert_eq!(retried["pooled"]["status"], "reused");
+    // A stage that keeps nothing is part of one that does; a scan is not computed at all.
+    let forced = with(&["run", "p.yaml", "--force", "clips"]);
+    assert_eq!((&forced["shards"]["computed"], &forced["pooled"]["status"]), (&4.into(), &"reused".into()));
+    let scan = command(folder.path(), &["run", "p.yaml", "--force", "files"]).output().unwrap();
+    assert!(stderr(&scan).contains("nothing of it to be computed again"), "{}", stderr(&scan));
     let typo = command(folder.path(), &["run", "p.yaml", "--force", "shard"]).output().unwrap();
     assert!(stderr(&typo).contains("did you mean `shards`"), "{}", stderr(&typo));
     // A reject is not tried again by itself.
@@ -268,6 +277,26 @@ fn garbage_is_told_and_removed_and_the_rest_is_not() {
     }
     let verified = text(folder.path(), &["verify"]);
     assert!(verified.contains("0 damaged"), "{verified}");
+    // Runs that end early do not push out what an earlier one came to.
+    for _ in 0..3 {
+        finished(&mut command(folder.path(), &["run", "p.yaml", "--until", "shards"]));
+    }
+    text(folder.path(), &["gc", "--keep", "1", "--apply"]);
+    let stages = finished(&mut command(folder.path(), &["run", "p.yaml", "--set", "rate=16000"]));
+    assert_eq!(stages["pooled"]["status"], "reused");
+    // What a killed run has forced is gone from no store: its shards are kept without their snapshot.
+    let record = digests(&folder.path().join(".etude/runs")).into_keys().next_back().unwrap();
+    let record = std::fs::read_to_string(folder.path().join(".etude/runs").join(record)).unwrap();
+    let record: Value = serde_json::from_str(record.split_once('\n').unwrap().1).unwrap();
+    let shards = &record["stages"]["shards"];
+    let snapshot = format!(
+        ".etude/snapshots/{}/{}",
+        shards["fingerprint"].as_str().unwrap(),
+        shards["inputs"].as_str().unwrap()
+    );
+    std::fs::remove_file(folder.path().join(snapshot)).unwrap();
+    text(folder.path(), &["gc", "--keep", "1", "--apply"]);
+    assert_eq!(run(folder.path())["shards"]["computed"], 0);
 }
 
 #[test]
@@ -383,6 +412,10 @@ fn rows_of_a_table_that_change_rerun_their_items() {
     std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
     assert_eq!(run(folder.path())["shards"]["computed"], 3);
     std::fs::write(folder.path().join("labels.csv"), table("zwei")).unwrap();
+    let why = text(folder.path(), &["why", "p.yaml", "chosen"]);
+    assert!(why.contains("chosen.tables.labels.blake3 "), "{why}");
+    let why = text(folder.path(), &["why", "p.yaml", "shards"]);
+    assert!(why.contains("reads chosen, which is to be computed: chosen.tables.labels.blake3 "), "{why}");
     let stages = run(folder.path());
     assert_eq!(stages["tags"]["status"], "reused");
     assert_eq!(stages["chosen"]["status"], "computed");

@@ -1,6 +1,6 @@
 //! Item-level columns: what a table says of an item, carried by every row of the item.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -55,21 +55,24 @@ impl ItemColumns {
         Ok(Self { schema, batches, rows })
     }
 
-    /// The columns of `schema` that shards hold, from the first row of each item.
-    pub fn of_shards(store: &Store, snapshot: &Snapshot, schema: &SchemaRef) -> Result<Self, Error> {
+    /// The columns of `schema` that shards hold of some items, from the first row of each.
+    pub fn of_shards(
+        store: &Store,
+        snapshot: &Snapshot,
+        schema: &SchemaRef,
+        wanted: &HashSet<&str>,
+    ) -> Result<Self, Error> {
         let (mut batches, mut rows) = (Vec::new(), BTreeMap::new());
-        for (index, file) in snapshot.files.iter().enumerate() {
+        let mut firsts: Vec<Vec<(u64, &str)>> = vec![Vec::new(); snapshot.files.len()];
+        for entry in snapshot.items.iter().filter(|entry| entry.rows > 0 && wanted.contains(&*entry.item)) {
+            firsts[entry.file].push((entry.first, entry.item.as_str()));
+        }
+        for (file, mut first) in snapshot.files.iter().zip(firsts).filter(|(_, first)| !first.is_empty()) {
             let path = store.path(&file.path);
             let builder =
                 ParquetRecordBatchReaderBuilder::try_new(File::open(&path).map_err(Error::io(&path))?)?;
             let names = schema.fields().iter().map(|field| field.name().as_str());
             let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-            let mut first: Vec<(u64, &str)> = snapshot
-                .items
-                .iter()
-                .filter(|entry| entry.file == index && entry.rows > 0)
-                .map(|entry| (entry.first, entry.item.as_str()))
-                .collect();
             first.sort_unstable();
             let mut first = first.into_iter().peekable();
             let mut begin = 0;

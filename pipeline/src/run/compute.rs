@@ -81,8 +81,8 @@ impl Engine {
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
             self.vouch_for_items(unit, known, &due)?;
             self.forget_what_names(&resolved.fingerprint, &due)?;
-            let (written, times) =
-                self.compute_buckets(pipeline, unit, due.clone(), total, resolved.columns.clone()).await?;
+            let columns = self.columns(pipeline, unit, resolved, known, &due)?;
+            let (written, times) = self.compute_buckets(pipeline, unit, due.clone(), total, columns).await?;
             if unit.fingerprint(pipeline)? != resolved.fingerprint {
                 due.iter().try_for_each(|task| self.store.remove(&task.bucket.path))?;
                 return Err(Error::stage(name, CHANGED));
@@ -102,6 +102,28 @@ impl Engine {
             return Err(Error::stage(name, format!("{items} items went in, {found} are accounted for")));
         }
         Ok(Computed { status, snapshot: Arc::new(snapshot), seconds, items: total, why })
+    }
+
+    /// What tables above say of the items of buckets that are to be written: of the table itself, or as shards carry it.
+    fn columns(
+        &self,
+        pipeline: &Pipeline,
+        unit: &Unit,
+        resolved: &Resolved,
+        known: &Known,
+        due: &[Task],
+    ) -> Result<Option<Arc<ItemColumns>>, Error> {
+        for feed in unit.feeds().filter(|_| resolved.columns.is_none()) {
+            if let (Some(schema), Some(snapshot)) =
+                (&pipeline.stages[feed.head].columns, known.snapshots.get(&feed.head))
+            {
+                // Of all, for what is known may turn out to be damaged.
+                let wanted = due.iter().flat_map(|task| &task.bucket.items).map(|item| &*item.key).collect();
+                let columns = ItemColumns::of_shards(&self.store, snapshot, schema, &wanted)?;
+                return Ok(Some(Arc::new(columns)));
+            }
+        }
+        Ok(resolved.columns.clone())
     }
 
     /// Forgets the snapshots that name shards which are to be written again: what they say will not be so.

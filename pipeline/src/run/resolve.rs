@@ -73,9 +73,6 @@ impl Engine {
                 let Some(snapshot) = known.snapshots.get(&feed.head) else { return Ok(None) };
                 if unit.items {
                     items = Some(Arc::new(items_of(&self.store, snapshot)));
-                    if let Some(schema) = &head.columns {
-                        columns = Some(Arc::new(ItemColumns::of_shards(&self.store, snapshot, schema)?));
-                    }
                 }
                 snapshot.digest.clone()
             } else {

@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
@@ -15,6 +16,14 @@ use crate::error::Error;
 
 /// Rows beyond this wait in a file.
 const IN_MEMORY: u64 = 8 << 20;
+
+/// What went wrong with the file that rows wait in.
+fn spilling(folder: &Path, error: ArrowError) -> Error {
+    match error {
+        ArrowError::IoError(_, source) => Error::io(folder)(source),
+        other => other.into(),
+    }
+}
 
 /// The rows of one item.
 pub struct Rows {
@@ -94,7 +103,7 @@ impl Rows {
             }
         };
         for batch in self.memory.drain(..) {
-            writer.write(&batch)?;
+            writer.write(&batch).map_err(|error| spilling(&self.folder, error))?;
         }
         self.waiting = 0;
         Ok(())
@@ -108,8 +117,8 @@ impl Rows {
     /// Gives all rows in order.
     pub fn drain(mut self, mut take: impl FnMut(RecordBatch) -> Result<(), Error>) -> Result<(), Error> {
         if let Some(mut writer) = self.spill.take() {
-            writer.finish()?;
             let folder = &self.folder;
+            writer.finish().map_err(|error| spilling(folder, error))?;
             let mut file =
                 writer.into_inner()?.into_inner().map_err(|error| Error::io(folder)(error.into_error()))?;
             file.rewind().map_err(Error::io(folder))?;
