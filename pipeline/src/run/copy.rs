@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -57,16 +57,16 @@ impl<'a> Copier<'a> {
     /// digest of.
     pub fn copy(
         &mut self,
-        shard: &'a PathBuf,
+        shard: &'a Path,
         entry: &ItemEntry,
         schema: &SchemaRef,
         writer: &mut ShardWriter,
     ) -> Result<(), Error> {
-        let damaged = |message: String| Error::Store { path: shard.clone(), message };
+        let damaged = |message: String| Error::Store { path: shard.to_owned(), message };
         let stream = match self.open.entry(shard) {
             std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::hash_map::Entry::Vacant(free) => {
-                let (ranges, bytes) = self.wanted.remove(shard.as_path()).unwrap_or_default();
+                let (ranges, bytes) = self.wanted.remove(shard).unwrap_or_default();
                 free.insert(Stream { reader: open(shard, ranges, bytes)?, rest: None })
             }
         };

@@ -351,8 +351,7 @@ fn provisional(tasks: &[Task]) -> Vec<Item> {
 
 /// The keys of the items that are to be computed.
 pub(super) fn computed_keys(tasks: &[Task]) -> HashSet<&str> {
-    let keys = |task: &'_ Task| task.computed().map(|index| index).collect::<Vec<_>>();
-    tasks.iter().flat_map(|task| keys(task).into_iter().map(|index| &*task.bucket.items[index].key)).collect()
+    tasks.iter().flat_map(|task| task.computed().map(|index| &*task.bucket.items[index].key)).collect()
 }
 
 fn size(snapshot: &Snapshot) -> u64 {

@@ -63,6 +63,9 @@ type Outcome = (String, String, String);
 /// Outcomes of the two stages.
 type Outcomes = [BTreeSet<Outcome>; 2];
 
+/// The files that a run ended with, by name.
+type Result = BTreeMap<String, Vec<u8>>;
+
 /// What the model says.
 struct Model {
     bench: Bench,
@@ -77,7 +80,7 @@ struct Model {
     totals: BTreeSet<BTreeSet<Outcome>>,
     /// Runs before this one may have lost what they ended with.
     certain: u64,
-    clean: BTreeMap<(Corpus, Parameters), Arc<BTreeMap<String, Vec<u8>>>>,
+    clean: BTreeMap<(Corpus, Parameters), Arc<Result>>,
 }
 
 impl Model {
@@ -270,8 +273,8 @@ impl Model {
         let kept = ["first", "second", "total"].map(last);
         let mut before = std::mem::take(&mut self.known);
         before.iter_mut().zip(&mut self.perhaps).for_each(|(before, perhaps)| before.append(perhaps));
-        for stage in 0..2 {
-            for number in &kept[stage] {
+        for (stage, numbers) in kept[..2].iter().enumerate() {
+            for number in numbers {
                 let certain = *number >= self.certain;
                 let into = if certain { &mut self.known[stage] } else { &mut self.perhaps[stage] };
                 into.extend(self.runs[number].0[stage].iter().cloned());

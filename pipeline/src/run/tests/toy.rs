@@ -30,7 +30,9 @@ pub const REJECTED: u32 = 8;
 
 /// Corpora by name, and the items that were computed by (corpus, stage).
 static CORPORA: LazyLock<Mutex<BTreeMap<String, Corpus>>> = LazyLock::new(Mutex::default);
-static COMPUTED: LazyLock<Mutex<BTreeMap<(String, String), Vec<String>>>> = LazyLock::new(Mutex::default);
+static COMPUTED: LazyLock<Mutex<Computed>> = LazyLock::new(Mutex::default);
+
+type Computed = BTreeMap<(String, String), Vec<String>>;
 
 pub fn set_corpus(name: &str, corpus: &Corpus) {
     CORPORA.lock().unwrap().insert(name.to_owned(), corpus.clone());
@@ -346,7 +348,9 @@ impl Operator for Total {
 impl Dataset for Total {
     fn run(&self, job: &DatasetJob, _: &Reporter, _: &CancellationToken) -> Result<ChainReport, Error> {
         record(&self.of, "total", "all");
-        let DatasetInput::Signal(input) = job.input("from")? else { unreachable!() };
+        let DatasetInput::Signal(input) = job.input("from")? else {
+            return Err(Error::Other("it reads signals".into()));
+        };
         let mut total = 0.0;
         for shard in &input.shards {
             let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(shard).unwrap()).unwrap();
