@@ -357,11 +357,11 @@ fn commit(done: Done, item: &Item, shared: &Shared, writer: &mut ShardWriter) ->
         }
         Err(Stop::Filtered { reason }) => {
             let counts = if done.complete { done.trail.counts } else { Vec::new() };
-            Ok(Outcome::Filtered(Filtered { item: key, input, operator, reason }, counts))
+            Ok(Outcome::Filtered(Filtered { item: key, input, operator, reason, file: 0 }, counts))
         }
         Err(Stop::Rejected { class, offset, message }) => {
             let class = class.into();
-            Ok(Outcome::Rejected(Rejected { item: key, input, operator, class, offset, message }))
+            Ok(Outcome::Rejected(Rejected { item: key, input, operator, class, offset, message, file: 0 }))
         }
         Err(Stop::Transient { message }) => {
             let stage = shared.stages.get(operator).cloned().unwrap_or_default();

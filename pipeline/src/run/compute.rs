@@ -34,7 +34,7 @@ use crate::event::{Event, Status};
 use crate::flow::Flow;
 use crate::operator::{Body, DatasetInput, DatasetJob, SignalInput};
 use crate::spec::Pipeline;
-use crate::store::{Counts, Snapshot, StoredFile, digest_file};
+use crate::store::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile, digest_file};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
@@ -64,7 +64,8 @@ impl Engine {
     ) -> Result<Computed, Error> {
         let name = &pipeline.stages[unit.stage].name;
         let again = self.again(pipeline, unit);
-        let mut tasks = self.tasks(self.buckets(pipeline, unit, resolved), again)?;
+        let old = before.and_then(|before| before.snapshot.as_deref());
+        let mut tasks = self.tasks(self.buckets(pipeline, unit, resolved), again, old)?;
         let mut digests = self.trusted(&mut tasks, again, before)?;
         let items: usize = tasks.iter().map(|task| task.bucket.items.len()).sum();
         let due: Vec<Task> = tasks.iter().filter(|task| task.due()).cloned().collect();
@@ -218,13 +219,11 @@ impl Engine {
             let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
             let file = snapshot.files.len();
             let counts = footer.total(snapshot.counts.len());
-            snapshot.files.push(StoredFile { path: bucket.path.clone(), bytes, digest, rows });
-            snapshot
-                .items
-                .extend(footer.items.into_iter().map(|entry| crate::store::ItemEntry { file, ..entry }));
-            snapshot.filtered.extend(footer.filtered);
-            snapshot.rejected.extend(footer.rejected);
             snapshot.counts.iter_mut().zip(&counts).for_each(|(total, counts)| total.add(counts));
+            snapshot.files.push(StoredFile { path: bucket.path.clone(), bytes, digest, rows, counts });
+            snapshot.items.extend(footer.items.into_iter().map(|entry| ItemEntry { file, ..entry }));
+            snapshot.filtered.extend(footer.filtered.into_iter().map(|entry| Filtered { file, ..entry }));
+            snapshot.rejected.extend(footer.rejected.into_iter().map(|entry| Rejected { file, ..entry }));
         }
         snapshot.items.sort_by(|a, b| a.item.cmp(&b.item));
         snapshot.filtered.sort_by(|a, b| a.item.cmp(&b.item));

@@ -78,6 +78,7 @@ fn files(store: &Store, folder: &str, cancel: &CancellationToken) -> Result<Vec<
             let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
             let rows = if name.ends_with(".parquet") { rows(&path)? } else { 0 };
             Ok(StoredFile {
+                counts: Vec::new(),
                 path: format!("{folder}/{name}"),
                 bytes,
                 digest: digest_file(&path, cancel)?,

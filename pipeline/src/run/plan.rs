@@ -170,8 +170,8 @@ impl Engine {
                 ItemCounts { reused: self.count(unit, &snapshot, known), removed, ..ItemCounts::default() };
             known.snapshots.insert(unit.stage, snapshot);
         } else if unit.items {
-            let tasks = self.tasks(self.buckets(pipeline, unit, &resolved), again)?;
             let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
+            let tasks = self.tasks(self.buckets(pipeline, unit, &resolved), again, old)?;
             verdict.items = counts(&tasks, old);
             let computed = verdict.items.new + verdict.items.changed;
             // Without any item to be computed there is still a listing to be written.

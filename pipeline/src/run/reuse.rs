@@ -15,7 +15,7 @@ use super::items::{ALL, Bucket};
 use super::unit::Unit;
 use crate::error::Error;
 use crate::spec::Pipeline;
-use crate::store::Store;
+use crate::store::{Snapshot, Store, StoredFile};
 
 /// A bucket, and what is known of its items.
 #[derive(Debug, Clone)]
@@ -80,18 +80,35 @@ impl Engine {
 
     /// The same of one bucket.
     pub(super) fn task(&self, bucket: Bucket, again: Again) -> Result<Task, Error> {
-        let mut tasks = self.tasks(vec![bucket], again)?;
+        let mut tasks = self.tasks(vec![bucket], again, None)?;
         tasks.pop().ok_or_else(|| Error::Other("a bucket has no task".into()))
     }
 
     /// What is known of each bucket. Of those whose shards exist nothing else is looked at.
-    pub(super) fn tasks(&self, buckets: Vec<Bucket>, again: Again) -> Result<Vec<Task>, Error> {
+    /// Of those that the last snapshot lists, it is the snapshot that is asked instead of their footers.
+    pub(super) fn tasks(
+        &self,
+        buckets: Vec<Bucket>,
+        again: Again,
+        old: Option<&Snapshot>,
+    ) -> Result<Vec<Task>, Error> {
+        let ours = |old: &&Snapshot| {
+            buckets.first().and_then(|bucket| bucket.path.split('/').nth(1)) == Some(&old.fingerprint)
+        };
+        let mut listed = old.filter(ours).map(listed).unwrap_or_default();
         let mut folders: Option<BTreeSet<String>> = None;
         let mut tasks = Vec::with_capacity(buckets.len());
         for bucket in buckets {
-            let shard = match Footer::read(&self.store.path(&bucket.path)) {
-                Ok(read) => Some(Arc::new(read)),
-                Err(error) => absent(error)?,
+            let path = self.store.path(&bucket.path);
+            let known = listed.remove(bucket.path.as_str()).filter(|(bytes, _)| {
+                std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == *bytes)
+            });
+            let shard = match known {
+                Some((_, footer)) => Some(Arc::new(footer)),
+                None => match Footer::read(&path) {
+                    Ok(read) => Some(Arc::new(read)),
+                    Err(error) => absent(error)?,
+                },
             };
             let mut task = Task {
                 known: vec![None; bucket.items.len()],
@@ -116,6 +133,33 @@ impl Engine {
         }
         Ok(tasks)
     }
+}
+
+/// What a snapshot says of each of its shards, as their footers would, but for the counts of single items: the
+/// bytes, the footer, and the number of rows.
+fn listed(snapshot: &Snapshot) -> HashMap<&str, (u64, (Footer, u64))> {
+    let footer = |file: &StoredFile| Footer { counts: vec![file.counts.clone()], ..Footer::default() };
+    let mut footers: Vec<Footer> = snapshot.files.iter().map(footer).collect();
+    for entry in &snapshot.items {
+        if let Some(footer) = footers.get_mut(entry.file) {
+            footer.items.push(entry.clone());
+        }
+    }
+    for entry in &snapshot.filtered {
+        if let Some(footer) = footers.get_mut(entry.file) {
+            footer.filtered.push(entry.clone());
+        }
+    }
+    for entry in &snapshot.rejected {
+        if let Some(footer) = footers.get_mut(entry.file) {
+            footer.rejected.push(entry.clone());
+        }
+    }
+    let of = |(file, footer)| {
+        let file: &StoredFile = file;
+        (file.path.as_str(), (file.bytes, (footer, file.rows)))
+    };
+    snapshot.files.iter().zip(footers).filter(|(file, _)| !file.counts.is_empty()).map(of).collect()
 }
 
 /// The folder of a fingerprint, and the bucket's name in it.

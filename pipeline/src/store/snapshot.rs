@@ -38,6 +38,9 @@ pub struct StoredFile {
     pub digest: String,
     /// Rows, if it is a table.
     pub rows: u64,
+    /// For a shard, what each operator of the chain did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<Counts>,
 }
 
 /// An item of an output.
@@ -64,6 +67,13 @@ pub struct Filtered {
     /// Which operator of the chain.
     pub operator: usize,
     pub reason: String,
+    /// Which of a snapshot's files says so.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub file: usize,
+}
+
+fn is_first(file: &usize) -> bool {
+    *file == 0
 }
 
 /// An item that an operator could not use.
@@ -76,6 +86,9 @@ pub struct Rejected {
     pub class: String,
     pub offset: String,
     pub message: String,
+    /// Which of a snapshot's files says so.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub file: usize,
 }
 
 /// What an operator of a chain did.
