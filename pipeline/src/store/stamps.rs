@@ -1,5 +1,6 @@
 //! A cache of the digests of files and members of archives, so that what looks the same is not read again.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -124,18 +125,21 @@ fn digest_place(place: &Place, cancel: &CancellationToken) -> Result<String, Err
 
 /// The inner result is that of reading.
 fn digest(mut from: impl Read, cancel: &CancellationToken) -> Result<std::io::Result<String>, Error> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        if cancel.is_cancelled() {
-            return Err(Error::Cancelled);
+    // One a thread: clearing one for each of many small files would take longer than reading them.
+    thread_local!(static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 1 << 18]));
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut hasher = blake3::Hasher::new();
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            match from.read(buffer) {
+                Ok(0) => return Ok(Ok(hasher.finalize().to_hex().to_string())),
+                Ok(read) => hasher.update(&buffer[..read]),
+                Err(error) => return Ok(Err(error)),
+            };
         }
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(Ok(hasher.finalize().to_hex().to_string())),
-            Ok(read) => hasher.update(&buffer[..read]),
-            Err(error) => return Ok(Err(error)),
-        };
-    }
+    })
 }
 
 #[cfg(test)]
