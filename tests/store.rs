@@ -410,7 +410,7 @@ fn rows_of_a_table_that_change_rerun_their_items() {
     let why = text(folder.path(), &["why", "p.yaml", "chosen"]);
     assert!(why.contains("chosen.tables.labels.blake3 "), "{why}");
     let why = text(folder.path(), &["why", "p.yaml", "shards"]);
-    assert!(why.contains("reads chosen, which is to be computed: chosen.tables.labels.blake3 "), "{why}");
+    assert!(why.contains("shards: because chosen: chosen.tables.labels.blake3 "), "{why}");
     let stages = run(folder.path());
     assert_eq!(stages["tags"]["status"], "reused");
     assert_eq!(stages["chosen"]["status"], "computed");

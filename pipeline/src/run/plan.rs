@@ -12,7 +12,7 @@ use super::explain::{Change, explain, snapshot_inputs};
 use super::footer::Fate;
 use super::resolve::{Known, Resolved};
 use super::reuse::{Again, Task};
-use super::unit::{Feed, Unit};
+use super::unit::Unit;
 use crate::error::Error;
 use crate::event::Status;
 use crate::operator::Item;
@@ -130,6 +130,7 @@ impl Engine {
         known: &mut Known,
     ) -> Result<Verdict, Error> {
         let resolved = self.resolve(pipeline, unit, known)?;
+        let stage = &pipeline.stages[unit.stage];
         let again = self.again(pipeline, unit);
         let now = resolved.as_ref().and_then(|resolved| resolved.snapshot.as_ref());
         let before = self.before(pipeline, unit, now)?;
@@ -143,16 +144,15 @@ impl Engine {
             tasks: Vec::new(),
         };
         let Some(resolved) = resolved else {
-            let because = |head: &Feed| {
-                let why = known
-                    .reasons
-                    .get(&head.head)
-                    .map_or(String::new(), |why| format!(": {}", why.join("; ")));
-                format!("reads {}, which is to be computed{why}", pipeline.stages[head.head].name)
-            };
-            verdict.why =
-                unit.feeds().filter(|feed| !known.snapshots.contains_key(&feed.head)).map(because).collect();
-            known.reasons.insert(unit.stage, verdict.why.clone());
+            let mut stale: Vec<&str> = unit
+                .feeds()
+                .filter(|feed| !known.snapshots.contains_key(&feed.head))
+                .map(|feed| pipeline.stages[feed.head].name.as_str())
+                .collect();
+            stale.dedup();
+            let are = if stale.len() > 1 { "are" } else { "is" };
+            verdict.why = vec![format!("reads {}, which {are} to be computed", stale.join(", "))];
+            known.reasons.insert(unit.stage, roots(unit, known));
             let changed = verdict.before.as_ref().map_or(0, |before| before.record.items);
             verdict.items = ItemCounts { changed, ..ItemCounts::default() };
             verdict.estimate = self.estimate(pipeline, unit, changed)?;
@@ -197,7 +197,12 @@ impl Engine {
             verdict.estimate = self.estimate(pipeline, unit, count)?;
         }
         if verdict.action != Status::Reused {
-            known.reasons.insert(unit.stage, verdict.why.clone());
+            // Items of a stage that is to be computed change because of that stage.
+            let mut reasons = roots(unit, known);
+            let above = !reasons.is_empty();
+            let own = verdict.why.iter().filter(|why| !(above && is_of_items(why)));
+            reasons.extend(own.map(|why| format!("{}: {why}", stage.name)));
+            known.reasons.insert(unit.stage, reasons);
         }
         verdict.resolved = Some(resolved);
         Ok(verdict)
@@ -290,6 +295,20 @@ impl Engine {
 
 fn snapshot_keys(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
     snapshot_inputs(snapshot).map(|(key, _)| key)
+}
+
+/// Why what a unit reads is to be computed, each cause once.
+fn roots(unit: &Unit, known: &Known) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        unit.feeds().filter_map(|feed| known.reasons.get(&feed.head)).flatten().cloned().collect();
+    reasons.sort();
+    reasons.dedup();
+    reasons
+}
+
+/// Whether a cause is that items are new, changed or removed.
+pub(super) fn is_of_items(why: &str) -> bool {
+    why.starts_with("item ") || why.contains(" items are ")
 }
 
 /// How many items of an old snapshot are no longer there.

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::explain::{ItemChanges, snapshot_inputs};
-use super::plan::{Verdict, computed_keys};
+use super::plan::{Verdict, computed_keys, is_of_items};
 use super::resolve::Known;
 use super::unit::Unit;
 use crate::error::Error;
@@ -60,12 +60,7 @@ impl Engine {
             return Ok(lines);
         }
         // Items are named one by one below.
-        let mut lines: Vec<String> = verdict
-            .why
-            .iter()
-            .filter(|line| !line.starts_with("item ") && !line.contains(" items are "))
-            .cloned()
-            .collect();
+        let mut lines: Vec<String> = verdict.why.iter().filter(|line| !is_of_items(line)).cloned().collect();
         let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
         if let (Some(old), Some(items)) = (
             old,
@@ -84,8 +79,7 @@ impl Engine {
             changes.changed.retain(|change| !may(change));
             for feed in unit.feeds().filter(|_| unknown > 0) {
                 let head = &pipeline.stages[feed.head].name;
-                let why = known.reasons.get(&feed.head).map_or(String::new(), |why| why.join("; "));
-                lines.push(format!("{unknown} items may change, since {head} is to be computed: {why}"));
+                lines.push(format!("{unknown} items may change, since {head} is to be computed"));
             }
             name_all(&mut lines, &changes.added, |(key, digest)| {
                 format!("item {key} is new ({})", blake(digest))
@@ -93,6 +87,11 @@ impl Engine {
             name_all(&mut lines, &changes.changed, |(key, old, new)| changed(key, old, new));
             name_all(&mut lines, &changes.removed, |key| format!("item {key} was removed"));
         }
+        let heads = unit.feeds().filter_map(|feed| known.reasons.get(&feed.head)).flatten();
+        let mut roots: Vec<String> = heads.map(|reason| format!("because {reason}")).collect();
+        roots.sort();
+        roots.dedup();
+        lines.extend(roots);
         Ok(lines)
     }
 
@@ -136,10 +135,7 @@ impl Engine {
             None if old.is_some() => lines.push(format!("item {key} is new ({})", blake(&item.digest))),
             Some((_, digest)) if digest != item.digest => lines.push(changed(key, digest, &item.digest)),
             _ => {
-                let causes = verdict
-                    .why
-                    .iter()
-                    .filter(|line| !line.starts_with("item ") && !line.contains(" items are "));
+                let causes = verdict.why.iter().filter(|line| !is_of_items(line));
                 lines.extend(causes.map(|cause| format!("item {key} is computed: {cause}")));
             }
         }
