@@ -83,12 +83,13 @@ impl Engine {
             self.vouch_for_items(unit, known, &due)?;
             self.forget_what_names(&resolved.fingerprint, &due)?;
             let columns = self.columns(pipeline, unit, resolved, known, &due)?;
-            let (written, times) = self.compute_buckets(pipeline, unit, due.clone(), total, columns).await?;
+            let paths: Vec<String> = due.iter().map(|task| task.bucket.path.clone()).collect();
+            let (written, times) = self.compute_buckets(pipeline, unit, due, total, columns).await?;
             if unit.fingerprint(pipeline)? != resolved.fingerprint {
-                due.iter().try_for_each(|task| self.store.remove(&task.bucket.path))?;
+                paths.iter().try_for_each(|path| self.store.remove(path))?;
                 return Err(Error::stage(name, CHANGED));
             }
-            due.iter().for_each(|task| drop(digests.remove(&task.bucket.path)));
+            paths.iter().for_each(|path| drop(digests.remove(path)));
             // What another run has written first is looked at as it is.
             digests.extend(written.into_iter().filter(|(_, digest)| !digest.is_empty()));
             seconds = times;

@@ -135,17 +135,20 @@ impl Engine {
                     hold.take(&self.store)?;
                     let before = self.before(pipeline, &unit, resolved.snapshot.as_ref())?;
                     known.stamps.save(&self.store)?;
-                    let computed = match &resolved.items {
+                    match &resolved.items {
                         Some(_) => {
-                            self.compute_items(pipeline, &unit, &resolved, &known, before.as_ref()).await?
+                            let before = before.as_ref();
+                            let computed =
+                                self.compute_items(pipeline, &unit, &resolved, &known, before).await?;
+                            self.store.keep_snapshot(&computed.snapshot)?;
+                            computed
                         }
+                        // It has kept its snapshot where it published its files, under one lock.
                         None => {
                             let why = self.why(pipeline, &unit, &resolved, before.as_ref(), None);
                             self.compute_dataset(pipeline, &unit, &resolved, &known, why).await?
                         }
-                    };
-                    self.store.keep_snapshot(&computed.snapshot)?;
-                    computed
+                    }
                 }
             };
             let snapshot = &computed.snapshot;

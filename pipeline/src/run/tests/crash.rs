@@ -55,7 +55,7 @@ fn a_crash_at_any_operation_costs_nothing_but_time() {
     let (full, last) = history();
     for (name, history) in [("clean", &full[..0]), ("incremental", &full[..])] {
         let count = operations(history, &last);
-        let clean = Bench::new().clean_under(&last);
+        let clean = Bench::new().clean(&last.0, &last.1);
         let mut crashes = 0;
         for at in 0..count {
             for (fault, lost) in [
@@ -84,7 +84,7 @@ fn a_crash_at_any_operation_costs_nothing_but_time() {
 fn a_crash_during_the_recovery_of_a_crash() {
     let (history, last) = history();
     let count = operations(&history, &last);
-    let clean = Bench::new().clean_under(&last);
+    let clean = Bench::new().clean(&last.0, &last.1);
     let mut crashes = 0;
     // All pairs would be thousands; of each first crash every seventh second one.
     for first in 0..count {
@@ -108,7 +108,7 @@ fn a_crash_during_the_recovery_of_a_crash() {
 fn an_error_at_any_operation_is_told_or_does_not_matter() {
     let (history, last) = history();
     let count = operations(&history, &last);
-    let clean = Bench::new().clean_under(&last);
+    let clean = Bench::new().clean(&last.0, &last.1);
     let mut told = 0;
     for at in 0..count {
         for fault in [Fault::Ambiguous, Fault::Full] {
@@ -125,11 +125,4 @@ fn an_error_at_any_operation_is_told_or_does_not_matter() {
     }
     println!("{count} operations, {told} of {} errors ended a run", 2 * count);
     assert!(told > 0);
-}
-
-impl Bench {
-    /// The clean result of a corpus and parameters.
-    fn clean_under(&self, (corpus, parameters): &(Corpus, Parameters)) -> BTreeMap<String, Vec<u8>> {
-        self.clean(corpus, parameters)
-    }
 }
