@@ -3,13 +3,13 @@
 mod cache;
 mod deflated;
 #[cfg(feature = "cloud")]
-mod object;
+pub(crate) mod object;
 mod remote;
 #[cfg(feature = "cloud")]
-mod runtime;
+pub(crate) mod runtime;
 mod slice;
 #[cfg(feature = "cloud")]
-mod stores;
+pub(crate) mod stores;
 
 use std::fmt;
 use std::fs::File;

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
 /// Work that has been started; it is given up when nobody waits for it any more.
+#[derive(Debug)]
 pub struct Started<T> {
     // The lock makes it shareable; nobody contends for it.
     answer: Mutex<Receiver<io::Result<T>>>,

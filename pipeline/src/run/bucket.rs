@@ -184,9 +184,11 @@ pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64),
     loop {
         match attempt(&task, shared).await {
             Err(Error::Store { path, .. })
-                if task.known.iter().flatten().any(|known| *known.shard == path) =>
+                if let Some(known) =
+                    task.known.iter().flatten().find(|known| shared.store.path(&known.shard) == path) =>
             {
-                task.distrust(&path);
+                let shard = known.shard.clone();
+                task.distrust(&shard);
             }
             other => return other,
         }
@@ -273,7 +275,8 @@ fn write(
     }
     let mut writer =
         ShardWriter::create(shared.store.disk(), &temporary, shared.schema.clone(), shared.storage)?;
-    let (mut footer, mut filtered, mut copier) = (Footer::default(), Vec::new(), Copier::new(task));
+    let (mut footer, mut filtered, mut copier) =
+        (Footer::default(), Vec::new(), Copier::new(task, &shared.store));
     for (item, known) in bucket.items.iter().zip(&task.known) {
         let outcome = match known {
             Some(known) => {

@@ -16,7 +16,7 @@ use crate::store::digest_file;
 /// Errors: [`Error::Store`] for a shard that is damaged.
 pub fn shard(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
     let damaged = |message: String| Error::Store { path: path.to_owned(), message };
-    let (footer, rows) = Footer::read(path)?;
+    let (footer, rows) = Footer::of(path)?;
     let before = digest_file(path, cancel)?;
     let file = File::open(path).map_err(Error::io(path))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)

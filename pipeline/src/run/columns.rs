@@ -32,7 +32,7 @@ impl ItemColumns {
         let (mut batches, mut rows) = (Vec::new(), BTreeMap::new());
         let mut schema = Arc::new(Schema::empty());
         for file in snapshot.files.iter().filter(|file| file.path.ends_with(".parquet")) {
-            let path = store.path(&file.path);
+            let path = store.fetch(&file.path)?;
             let reader =
                 ParquetRecordBatchReaderBuilder::try_new(File::open(&path).map_err(Error::io(&path))?)?
                     .build()?;
@@ -68,7 +68,7 @@ impl ItemColumns {
             firsts[entry.file].push((entry.first, entry.item.as_str()));
         }
         for (file, mut first) in snapshot.files.iter().zip(firsts).filter(|(_, first)| !first.is_empty()) {
-            let path = store.path(&file.path);
+            let path = store.fetch(&file.path)?;
             let builder =
                 ParquetRecordBatchReaderBuilder::try_new(File::open(&path).map_err(Error::io(&path))?)?;
             let names = schema.fields().iter().map(|field| field.name().as_str());

@@ -96,7 +96,7 @@ impl Engine {
         }
         let digest = |path: &str| match digests.remove(path) {
             Some(digest) => Ok(digest),
-            None => digest_file(&self.store.path(path), &self.cancel),
+            None => digest_file(&self.store.fetch(path)?, &self.cancel),
         };
         let snapshot = self.assemble(unit, resolved, &tasks, digest)?;
         let found = snapshot.items.len() + snapshot.filtered.len() + snapshot.rejected.len();
@@ -177,13 +177,12 @@ impl Engine {
             if digests.contains_key(relative) {
                 continue;
             }
-            let path = self.store.path(relative);
-            match check::shard(&path, &self.cancel) {
+            match check::shard(&self.store.fetch(relative)?, &self.cancel) {
                 Ok(digest) => {
                     digests.insert(relative.clone(), digest);
                 }
                 Err(Error::Store { .. }) => {
-                    self.store.set_aside(relative, &self.store.scratch()?)?;
+                    self.store.remove(relative)?;
                     *task = self.task(task.bucket.clone(), again)?;
                 }
                 Err(other) => return Err(other),
@@ -210,14 +209,17 @@ impl Engine {
             rejected: Vec::new(),
             counts: vec![Counts::default(); unit.stages().len()],
         };
-        for Task { bucket, shard, again, .. } in tasks {
-            let path = self.store.path(&bucket.path);
+        let paths: Vec<&str> = tasks.iter().map(|task| task.bucket.path.as_str()).collect();
+        for (Task { bucket, shard, again, .. }, bytes) in tasks.iter().zip(self.store.sizes(&paths)?) {
+            let bytes = bytes.ok_or_else(|| Error::Io {
+                path: self.store.path(&bucket.path),
+                source: std::io::ErrorKind::NotFound.into(),
+            })?;
             let (footer, rows) = match shard {
                 Some(read) if !again => (**read).clone(),
-                _ => Footer::read(&path)?,
+                _ => Footer::read(&self.store, &bucket.path)?,
             };
             let digest = digest_of(&bucket.path)?;
-            let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
             let file = snapshot.files.len();
             let counts = footer.total(snapshot.counts.len());
             snapshot.counts.iter_mut().zip(&counts).for_each(|(total, counts)| total.add(counts));
@@ -270,10 +272,10 @@ impl Engine {
         let scratch = self.store.scratch()?;
         // What has the name of a shard and cannot be read is no shard. Another run may have written one meanwhile.
         let unreadable = tasks.iter().filter(|task| {
-            let read = || Footer::read(&self.store.path(&task.bucket.path));
+            let read = || Footer::read(&self.store, &task.bucket.path);
             task.shard.is_none() && matches!(read(), Err(Error::Store { .. }))
         });
-        unreadable.into_iter().try_for_each(|task| self.store.set_aside(&task.bucket.path, &scratch))?;
+        unreadable.into_iter().try_for_each(|task| self.store.remove(&task.bucket.path))?;
         let stages: Vec<String> = links.iter().map(|link| link.stage.clone()).collect();
         let name = pipeline.stages[unit.stage].name.clone();
         let partitions = tasks.len();

@@ -17,7 +17,7 @@ use super::reuse::Task;
 use super::row::digest_row;
 use super::shard::ShardWriter;
 use crate::error::Error;
-use crate::store::ItemEntry;
+use crate::store::{ItemEntry, Store};
 
 /// Bytes of rows that are read at once.
 const BATCH_BYTES: u64 = 2 << 20;
@@ -26,8 +26,9 @@ const BATCH_BYTES: u64 = 2 << 20;
 /// each stream is read from its begin to its end.
 pub struct Copier<'a> {
     /// What is to be copied of each shard: the rows' places, and their bytes.
-    wanted: HashMap<&'a Path, (Vec<std::ops::Range<usize>>, u64)>,
-    open: HashMap<&'a Path, Stream>,
+    wanted: HashMap<&'a str, (Vec<std::ops::Range<usize>>, u64)>,
+    open: HashMap<&'a str, Stream>,
+    store: &'a Store,
 }
 
 struct Stream {
@@ -37,18 +38,18 @@ struct Stream {
 
 impl<'a> Copier<'a> {
     /// What is known of a bucket's items.
-    pub fn new(task: &'a Task) -> Self {
-        let mut wanted: HashMap<&Path, (Vec<std::ops::Range<usize>>, u64)> = HashMap::new();
+    pub fn new(task: &'a Task, store: &'a Store) -> Self {
+        let mut wanted: HashMap<&str, (Vec<std::ops::Range<usize>>, u64)> = HashMap::new();
         for known in task.known.iter().flatten() {
             if let Fate::Kept(entry, _) = &known.fate {
-                let (ranges, bytes) = wanted.entry(known.shard.as_path()).or_default();
+                let (ranges, bytes) = wanted.entry(&*known.shard).or_default();
                 // A place that no machine can address is damage, which shows when the rows are read.
                 let place = |row: u64| usize::try_from(row).unwrap_or(usize::MAX);
                 ranges.push(place(entry.first)..place(entry.first.saturating_add(entry.rows)));
                 *bytes += entry.bytes;
             }
         }
-        Self { wanted, open: HashMap::new() }
+        Self { wanted, open: HashMap::new(), store }
     }
 
     /// Copies an item's rows; items come in the order of their keys.
@@ -57,17 +58,17 @@ impl<'a> Copier<'a> {
     /// digest of.
     pub fn copy(
         &mut self,
-        shard: &'a Path,
+        shard: &'a str,
         entry: &ItemEntry,
         schema: &SchemaRef,
         writer: &mut ShardWriter,
     ) -> Result<(), Error> {
-        let damaged = |message: String| Error::Store { path: shard.to_owned(), message };
+        let damaged = |message: String| Error::Store { path: self.store.path(shard), message };
         let stream = match self.open.entry(shard) {
             std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::hash_map::Entry::Vacant(free) => {
                 let (ranges, bytes) = self.wanted.remove(shard).unwrap_or_default();
-                free.insert(Stream { reader: open(shard, ranges, bytes)?, rest: None })
+                free.insert(Stream { reader: open(&self.store.fetch(shard)?, ranges, bytes)?, rest: None })
             }
         };
         let (mut hasher, mut left) =

@@ -1,6 +1,6 @@
 //! A dataset stage: one job, one folder of files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use parquet::file::metadata::ParquetMetaDataReader;
 use tokio_util::sync::CancellationToken;
@@ -22,22 +22,27 @@ pub fn compute(
     cancel: &CancellationToken,
 ) -> Result<(Snapshot, Vec<f64>), Error> {
     let report = dataset.run(job, reporter, cancel)?;
-    let folder = folder(fingerprint, inputs);
+    let mut files = files(&job.output, cancel)?;
+    if files.is_empty() {
+        return Err(Error::stage(&job.stage, "left no files"));
+    }
+    let parts: Vec<&str> = files.iter().flat_map(|file| [file.path.as_str(), file.digest.as_str()]).collect();
+    let digest = digest(&parts);
+    // What does not give the same bytes everywhere has another folder, so that no two are mixed.
+    let folder = format!("data/{fingerprint}/{inputs}-{}", &digest[..CONTENT]);
+    for file in &mut files {
+        file.path = format!("{folder}/{}", file.path);
+    }
     // Another run may have ended with the same stage meanwhile; whose files they are has to be told.
     let _lock = store.lock()?;
     if !again && let Some(theirs) = store.snapshot(fingerprint, inputs)? {
         return Ok((theirs, report.seconds));
     }
-    // A folder that is there is vouched for by no snapshot, or is to be made again: what was said of it is not so.
-    store.forget_snapshot(fingerprint, inputs)?;
-    store.publish_again(&job.output, &folder)?;
-    let files = files(store, &folder, cancel)?;
-    if files.is_empty() {
-        return Err(Error::stage(&job.stage, "left no files"));
+    if !is_there(store, &files, cancel)? {
+        // What is there was left by a run that was killed, or is damaged: nothing is to name it.
+        store.forget_snapshot(fingerprint, inputs)?;
+        store.publish_folder(&job.output, &folder)?;
     }
-    let parts: Vec<&str> =
-        files.iter().flat_map(|file| [file_name(&file.path), file.digest.as_str()]).collect();
-    let digest = digest(&parts);
     let rows = files.iter().map(|file| file.rows).sum();
     let mut counts = report.counts;
     counts.push(Counts { rows, ..Counts::default() });
@@ -55,37 +60,34 @@ pub fn compute(
     Ok((snapshot, report.seconds))
 }
 
-/// The folder of a dataset stage's files, below the store's root.
-pub fn folder(fingerprint: &str, inputs: &str) -> String {
-    format!("data/{fingerprint}/{inputs}")
+/// Digits of the content's digest in a folder's name.
+const CONTENT: usize = 16;
+
+/// Whether the store has the same files.
+fn is_there(store: &Store, files: &[StoredFile], cancel: &CancellationToken) -> Result<bool, Error> {
+    let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    for (file, size) in files.iter().zip(store.sizes(&paths)?) {
+        if size != Some(file.bytes) || digest_file(&store.fetch(&file.path)?, cancel)? != file.digest {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-fn files(store: &Store, folder: &str, cancel: &CancellationToken) -> Result<Vec<StoredFile>, Error> {
-    let root = store.path(folder);
-    let mut names: Vec<String> = std::fs::read_dir(&root)
-        .map_err(Error::io(&root))?
+/// The files of a folder, their paths below it.
+fn files(folder: &Path, cancel: &CancellationToken) -> Result<Vec<StoredFile>, Error> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .map_err(Error::io(folder))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     names.sort();
-    names
-        .into_iter()
-        .map(|name| {
-            let path: PathBuf = root.join(&name);
-            let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
-            let rows = if name.ends_with(".parquet") { rows(&path)? } else { 0 };
-            Ok(StoredFile {
-                counts: Vec::new(),
-                path: format!("{folder}/{name}"),
-                bytes,
-                digest: digest_file(&path, cancel)?,
-                rows,
-            })
-        })
-        .collect()
+    let file = |name: String| {
+        let path = folder.join(&name);
+        let bytes = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
+        let rows = if name.ends_with(".parquet") { rows(&path)? } else { 0 };
+        Ok(StoredFile { counts: Vec::new(), path: name, bytes, digest: digest_file(&path, cancel)?, rows })
+    };
+    names.into_iter().map(file).collect()
 }
 
 fn rows(path: &Path) -> Result<u64, Error> {

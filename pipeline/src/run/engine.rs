@@ -73,7 +73,7 @@ impl Engine {
             .collect::<Result<HashMap<_, _>, Error>>()?;
         // Until the record is written, which says what is to be kept from then on.
         let mut hold = Hold { fingerprints, lease: None, number: None };
-        if self.store.is_there() {
+        if self.store.is_there()? {
             // A store that cannot be written can still be read.
             let _ = hold.take(&self.store);
         }

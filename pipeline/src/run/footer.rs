@@ -1,13 +1,16 @@
 //! What a shard's footer says of its items, so that nothing about a shard is only in memory.
 
-use std::fs::File;
+use std::io;
 use std::path::Path;
 
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde::{Deserialize, Serialize};
 
+use super::chunks::Chunks;
 use crate::error::Error;
-use crate::store::{Counts, Filtered, ItemEntry, Rejected};
+use crate::place::Place;
+use crate::store::{Counts, Filtered, ItemEntry, Rejected, Store};
 
 /// The key of the footer's entry, and that of its digest.
 pub const KEY: &str = "etude";
@@ -63,19 +66,46 @@ impl Footer {
         Ok((text, digest))
     }
 
-    /// Reads the footer of a shard, and its number of rows.
-    pub fn read(path: &Path) -> Result<(Self, u64), Error> {
-        let read = Self::read_if(path, |_| true)?;
-        read.ok_or_else(|| Error::Other("a footer was not read".into()))
+    /// Reads the footer of a shard of a store, and its number of rows.
+    pub fn read(store: &Store, shard: &str) -> Result<(Self, u64), Error> {
+        Self::parse(&store.path(shard), Chunks::new(store.source(shard)?))
     }
 
     /// The same, if its text is wanted.
-    pub fn read_if(path: &Path, wanted: impl FnOnce(&str) -> bool) -> Result<Option<(Self, u64)>, Error> {
+    pub fn read_if(
+        store: &Store,
+        shard: &str,
+        wanted: impl FnOnce(&str) -> bool,
+    ) -> Result<Option<(Self, u64)>, Error> {
+        Self::parse_if(&store.path(shard), Chunks::new(store.source(shard)?), wanted)
+    }
+
+    /// The same of a file.
+    pub fn of(path: &Path) -> Result<(Self, u64), Error> {
+        let source = Place::File(path.to_owned()).open().map_err(Error::io(path))?;
+        Self::parse(path, Chunks::new(source))
+    }
+
+    fn parse(path: &Path, chunks: Chunks) -> Result<(Self, u64), Error> {
+        let read = Self::parse_if(path, chunks, |_| true)?;
+        read.ok_or_else(|| Error::Other("a footer was not read".into()))
+    }
+
+    fn parse_if(
+        path: &Path,
+        chunks: Chunks,
+        wanted: impl FnOnce(&str) -> bool,
+    ) -> Result<Option<(Self, u64)>, Error> {
         let damaged = |message: String| Error::Store { path: path.to_owned(), message };
-        let file = File::open(path).map_err(Error::io(path))?;
-        let metadata = ParquetMetaDataReader::new()
-            .parse_and_finish(&file)
-            .map_err(|error| damaged(format!("is damaged: {error}")))?;
+        let metadata =
+            ParquetMetaDataReader::new().parse_and_finish(&chunks).map_err(|error| match error {
+                // A network that is down says nothing of the file.
+                ParquetError::External(source) => match source.downcast::<io::Error>() {
+                    Ok(source) => Error::io(path)(*source),
+                    Err(source) => damaged(format!("is damaged: {source}")),
+                },
+                error => damaged(format!("is damaged: {error}")),
+            })?;
         let file = metadata.file_metadata();
         let entries = file.key_value_metadata().map_or(&[][..], Vec::as_slice);
         let value =

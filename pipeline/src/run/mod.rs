@@ -6,6 +6,7 @@ mod bucket;
 mod budget;
 mod chain;
 mod check;
+mod chunks;
 mod columns;
 mod compute;
 mod copy;

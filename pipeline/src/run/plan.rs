@@ -236,7 +236,7 @@ impl Engine {
         }))
     }
 
-    /// The files that a stage's output consists of.
+    /// The files that a stage's output consists of. Of a store behind a URL they are brought here.
     pub fn paths(&self, pipeline: &Pipeline, stage: &str) -> Result<Vec<PathBuf>, Error> {
         let target = pipeline.find(stage)?;
         if !pipeline.stages[target].materialises() {
@@ -252,7 +252,7 @@ impl Engine {
                 let snapshot = snapshot.ok_or_else(|| {
                     Error::stage(stage, "is not in the store as the pipeline stands now; run it first")
                 })?;
-                return Ok(snapshot.files.iter().map(|file| self.store.path(&file.path)).collect());
+                return snapshot.files.iter().map(|file| self.store.fetch(&file.path)).collect();
             }
             if let Some(snapshot) = snapshot {
                 known.snapshots.insert(unit.stage, snapshot);

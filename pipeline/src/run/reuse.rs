@@ -5,7 +5,6 @@
 //! of a shorter or longer prefix before the corpus grew or shrank. No run has to have published that shard.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -32,7 +31,8 @@ pub struct Task {
 /// What a shard says of an item.
 #[derive(Debug, Clone)]
 pub struct Known {
-    pub shard: Arc<PathBuf>,
+    /// Below the store's root.
+    pub shard: Arc<str>,
     pub fate: Fate,
 }
 
@@ -60,9 +60,9 @@ impl Task {
     }
 
     /// Forgets what shards say that turned out to be damaged.
-    pub fn distrust(&mut self, shard: &Path) {
+    pub fn distrust(&mut self, shard: &str) {
         for known in &mut self.known {
-            if known.as_ref().is_some_and(|known| known.shard.as_path() == shard) {
+            if known.as_ref().is_some_and(|known| &*known.shard == shard) {
                 *known = None;
             }
         }
@@ -98,14 +98,14 @@ impl Engine {
         let mut listed = old.filter(ours).map(listed).unwrap_or_default();
         let mut folders: Option<BTreeSet<String>> = None;
         let mut tasks = Vec::with_capacity(buckets.len());
-        for bucket in buckets {
-            let path = self.store.path(&bucket.path);
-            let known = listed.remove(bucket.path.as_str()).filter(|(bytes, _)| {
-                std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == *bytes)
-            });
+        let paths: Vec<&str> = buckets.iter().map(|bucket| bucket.path.as_str()).collect();
+        let sizes = self.store.sizes(&paths)?;
+        for (bucket, size) in buckets.into_iter().zip(sizes) {
+            let known = listed.remove(bucket.path.as_str()).filter(|(bytes, _)| size == Some(*bytes));
             let shard = match known {
                 Some((_, footer)) => Some(Arc::new(footer)),
-                None => match Footer::read(&path) {
+                None if size.is_none() => None,
+                None => match Footer::read(&self.store, &bucket.path) {
                     Ok(read) => Some(Arc::new(read)),
                     Err(error) => absent(error)?,
                 },
@@ -127,7 +127,7 @@ impl Engine {
                     None => folders.insert(folders_of(&self.store, &task.bucket)?),
                 };
                 let shards = shards(&self.store, &task.bucket, folders)?;
-                find(&mut task, shards, again)?;
+                find(&self.store, &mut task, shards, again)?;
             }
             tasks.push(task);
         }
@@ -185,28 +185,24 @@ fn absent<T>(error: Error) -> Result<Option<T>, Error> {
 
 /// The shards of a bucket, of those that it was split from, and of those that it was split into; the newest
 /// first.
-fn shards(store: &Store, bucket: &Bucket, folders: &BTreeSet<String>) -> Result<Vec<PathBuf>, Error> {
+fn shards(store: &Store, bucket: &Bucket, folders: &BTreeSet<String>) -> Result<Vec<String>, Error> {
     let Some((fingerprint, name)) = parts(bucket) else { return Ok(Vec::new()) };
     let bits = if name == ALL { "" } else { name };
     let above = (1..bits.len()).map(|length| &bits[..length]).chain([ALL]);
     let above = above.filter(|folder| folders.contains(*folder));
     let below = folders.range(bits.to_owned()..).map(String::as_str);
     let below = below.take_while(|folder| folder.starts_with(bits)).filter(|folder| *folder != ALL);
-    let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
+    let mut found: Vec<(SystemTime, String)> = Vec::new();
     for folder in above.chain(below) {
-        let folder = format!("{fingerprint}/{folder}");
-        for name in store.names(&folder)? {
-            let path = store.path(&format!("{folder}/{name}"));
-            let modified = std::fs::metadata(&path).and_then(|found| found.modified());
-            found.extend(modified.ok().map(|modified| (modified, path)));
-        }
+        let entries = store.all(&format!("{fingerprint}/{folder}"))?;
+        found.extend(entries.into_iter().map(|entry| (entry.modified, entry.path)));
     }
     found.sort_by(|a, b| b.cmp(a));
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Looks for the items of a bucket in shards. A shard that cannot be read knows nothing.
-fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) -> Result<(), Error> {
+fn find(store: &Store, task: &mut Task, shards: Vec<String>, again: Again) -> Result<(), Error> {
     let mut wanted: HashMap<&str, (usize, &str)> = HashMap::new();
     for (index, item) in task.bucket.items.iter().enumerate() {
         wanted.insert(&item.key, (index, &item.digest));
@@ -219,7 +215,7 @@ fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) -> Result<(), Error
         let digests: Vec<&str> = wanted.values().map(|(_, digest)| *digest).collect();
         let few = digests.len() <= 16;
         let wants = |text: &str| !few || digests.iter().any(|digest| text.contains(digest));
-        let footer = match Footer::read_if(&shard, wants) {
+        let footer = match Footer::read_if(store, &shard, wants) {
             Ok(Some((footer, _))) => footer,
             Ok(None) => continue,
             Err(error) => {
@@ -227,7 +223,7 @@ fn find(task: &mut Task, shards: Vec<PathBuf>, again: Again) -> Result<(), Error
                 continue;
             }
         };
-        let shard = Arc::new(shard);
+        let shard: Arc<str> = shard.into();
         for fate in footer.fates() {
             if again == Again::Rejected && matches!(fate, Fate::Rejected(_)) {
                 continue;

@@ -18,7 +18,7 @@ pub type Rows = (Vec<String>, Vec<Map<String, Value>>);
 pub fn rows(store: &Store, snapshot: &Snapshot) -> Result<Rows, Error> {
     let (mut columns, mut rows) = (Vec::new(), Vec::new());
     for file in snapshot.files.iter().filter(|file| file.path.ends_with(".parquet")) {
-        let path = store.path(&file.path);
+        let path = store.fetch(&file.path)?;
         let file = File::open(&path).map_err(Error::io(&path))?;
         for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
             let batch = batch?;

@@ -1,6 +1,8 @@
 //! Looks through a store: whether everything is what was written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -46,16 +48,17 @@ impl Engine {
                 Err(other) => return Err(other),
             }
         }
-        for path in self.store.data()? {
-            files.entry(path).or_insert(None);
+        for entry in self.store.all("data")? {
+            files.entry(entry.path).or_insert(None);
         }
         let files: Vec<_> = files.into_iter().collect();
         let (next, damaged) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || -> Result<u64, Error> {
             let mut bytes = 0;
             while let Some((path, expected)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                bytes += std::fs::metadata(self.store.path(path)).map_or(0, |found| found.len());
-                if let Some(message) = self.look(path, expected.as_ref())? {
+                let (size, message) = self.look(path, expected.as_ref())?;
+                bytes += size;
+                if let Some(message) = message {
                     let damage = Damage { path: path.clone(), message };
                     damaged.lock().unwrap_or_else(PoisonError::into_inner).push(damage);
                 }
@@ -74,18 +77,21 @@ impl Engine {
         verified.damaged.extend(damaged.into_inner().unwrap_or_else(PoisonError::into_inner));
         verified.damaged.sort();
         // What was collected meanwhile is nowhere named any more.
-        verified.damaged.retain(|damage| {
-            let named = naming
-                .get(&damage.path)
-                .is_none_or(|names| names.iter().any(|name| self.store.path(name).is_file()));
-            named || self.store.path(&damage.path).is_file()
-        });
+        let mut left = Vec::with_capacity(verified.damaged.len());
+        for damage in std::mem::take(&mut verified.damaged) {
+            let names = naming.get(&damage.path).into_iter().flatten().map(String::as_str);
+            let paths: Vec<&str> = names.chain([damage.path.as_str()]).collect();
+            let gone = paths.len() > 1 && self.store.sizes(&paths)?.iter().all(Option::is_none);
+            left.extend((!gone).then_some(damage));
+        }
+        verified.damaged = left;
         if repair && !verified.damaged.is_empty() {
             // What another run has made again meanwhile is not to be removed.
-            let _exclusive = self.store.lock()?;
+            let exclusive = self.store.lock()?;
             for damage in &verified.damaged {
+                exclusive.check()?;
                 let now = match files.iter().find(|(path, _)| *path == damage.path) {
-                    Some((path, expected)) => self.look(path, expected.as_ref())?.is_some(),
+                    Some((path, expected)) => self.look(path, expected.as_ref())?.1.is_some(),
                     None => self.store.snapshot_at(&damage.path).is_err(),
                 };
                 if !now {
@@ -100,24 +106,43 @@ impl Engine {
         Ok(verified)
     }
 
-    /// What is wrong with a file of which size and digest are known, or with one that no snapshot names.
-    fn look(&self, path: &str, expected: Option<&(String, u64)>) -> Result<Option<String>, Error> {
-        let full = self.store.path(path);
+    /// The size of a file, and what is wrong with it: with one of which size and digest are known, or with one that
+    /// no snapshot names.
+    fn look(&self, path: &str, expected: Option<&(String, u64)>) -> Result<(u64, Option<String>), Error> {
+        let copied = self.store.copies() && self.store.path(path).is_file();
+        let full = match self.store.fetch_anew(path) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok((0, Some("is missing".into())));
+            }
+            full => full?,
+        };
         if !full.is_file() {
-            return Ok(Some("is missing".into()));
+            return Ok((0, Some("is missing".into())));
         }
+        let size = std::fs::metadata(&full).map_or(0, |found| found.len());
+        let wrong = self.compare(&full, expected)?;
+        // A copy for this alone would fill the disk.
+        if self.store.copies() && !copied {
+            let _ = std::fs::remove_file(&full);
+        }
+        Ok((size, wrong))
+    }
+
+    fn compare(&self, file: &Path, expected: Option<&(String, u64)>) -> Result<Option<String>, Error> {
         match expected {
-            Some((digest, _)) if digest_file(&full, &self.cancel)? != *digest => {
+            Some((digest, _)) if digest_file(file, &self.cancel)? != *digest => {
                 Ok(Some("its content does not match its digest".into()))
             }
-            None if path.ends_with(".parquet") => match check::shard(&full, &self.cancel) {
-                // What a dataset stage has left unfinished is no shard.
-                Err(Error::Store { message, .. }) if !message.starts_with("is not a shard") => {
-                    Ok(Some(message))
+            None if file.extension().is_some_and(|extension| extension == "parquet") => {
+                match check::shard(file, &self.cancel) {
+                    // What a dataset stage has left unfinished is no shard.
+                    Err(Error::Store { message, .. }) if !message.starts_with("is not a shard") => {
+                        Ok(Some(message))
+                    }
+                    Err(error @ Error::Cancelled) => Err(error),
+                    _ => Ok(None),
                 }
-                Err(error @ Error::Cancelled) => Err(error),
-                _ => Ok(None),
-            },
+            }
             _ => Ok(None),
         }
     }

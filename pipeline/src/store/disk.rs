@@ -23,8 +23,6 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Gives a file or folder another name. Of a file, what has the name is replaced; a folder replaces an
     /// empty one only.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Has two folders change places.
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder with all that is in it.
@@ -61,23 +59,6 @@ impl Disk for Local {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
-    }
-
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::fs::{CWD, RenameFlags, renameat_with};
-            match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-                Ok(()) => return Ok(()),
-                Err(rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        // A file system that cannot do it in one step.
-        let aside = one.with_extension("before");
-        fs::rename(other, &aside)?;
-        fs::rename(one, other)?;
-        fs::rename(aside, one)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

@@ -9,27 +9,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::disk::Disk;
 use crate::error::Error;
 
-/// Synchronises a complete file or folder and gives it its name, without replacing; whether the name was free. It is
-/// gone from where it was.
+/// Synchronises a complete file and gives it its name, without replacing; whether the name was free. It is gone from
+/// where it was.
 pub fn publish(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<bool, Error> {
     let folder = create_parent(disk, target)?;
-    let mut free = true;
-    if complete.is_dir() {
-        sync_tree(disk, complete)?;
-        // A folder that is not empty is not replaced by a rename.
-        match disk.rename(complete, target) {
-            Err(_) if target.is_dir() => free = false,
-            other => other.map_err(Error::io(target))?,
-        }
-    } else {
-        disk.sync_file(complete).map_err(Error::io(complete))?;
-        free = name_file(disk, complete, target)?;
-        if complete.exists() {
-            disk.remove_file(complete).map_err(Error::io(complete))?;
-        }
+    disk.sync_file(complete).map_err(Error::io(complete))?;
+    let free = name_file(disk, complete, target)?;
+    if complete.exists() {
+        disk.remove_file(complete).map_err(Error::io(complete))?;
     }
     disk.sync_folder(folder).map_err(Error::io(folder))?;
     Ok(free)
+}
+
+/// Synchronises a complete folder and gives it its name. What has the name goes first.
+pub fn publish_folder(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<(), Error> {
+    let folder = create_parent(disk, target)?;
+    for entry in fs::read_dir(complete).map_err(Error::io(complete))? {
+        let path = entry.map_err(Error::io(complete))?.path();
+        disk.sync_file(&path).map_err(Error::io(&path))?;
+    }
+    disk.sync_folder(complete).map_err(Error::io(complete))?;
+    // A folder that is not empty is not replaced by a rename.
+    remove_any(disk, target)?;
+    disk.rename(complete, target).map_err(Error::io(target))?;
+    disk.sync_folder(folder).map_err(Error::io(folder))
 }
 
 /// Gives a file a name that may be taken; whether it was free.
@@ -55,19 +59,11 @@ fn same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Gives a complete file or folder a name, in the place of what has it. What had it before is gone in the
-/// same step.
+/// Synchronises a complete file and gives it a name, in the place of what has it.
 pub fn replace(disk: &dyn Disk, complete: &Path, target: &Path) -> Result<(), Error> {
     let folder = create_parent(disk, target)?;
-    if complete.is_dir() {
-        sync_tree(disk, complete)?;
-        let result =
-            if target.exists() { disk.exchange(complete, target) } else { disk.rename(complete, target) };
-        result.map_err(Error::io(target))?;
-    } else {
-        disk.sync_file(complete).map_err(Error::io(complete))?;
-        disk.rename(complete, target).map_err(Error::io(target))?;
-    }
+    disk.sync_file(complete).map_err(Error::io(complete))?;
+    disk.rename(complete, target).map_err(Error::io(target))?;
     disk.sync_folder(folder).map_err(Error::io(folder))
 }
 
@@ -88,66 +84,28 @@ pub fn remove_any(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     if path.is_dir() { disk.remove_folder(path).map_err(Error::io(path)) } else { remove(disk, path) }
 }
 
-/// Writes a text with its digest in the first line; false when the name is taken. `scratch` is a folder for
-/// what is not complete yet.
-pub fn create_checked(disk: &dyn Disk, scratch: &Path, target: &Path, text: &str) -> Result<bool, Error> {
-    let folder = create_parent(disk, target)?;
-    let temporary = write_checked(disk, scratch, text)?;
-    let created = name_file(disk, &temporary, target)?;
-    if temporary.exists() {
-        disk.remove_file(&temporary).map_err(Error::io(&temporary))?;
-    }
-    disk.sync_folder(folder).map_err(Error::io(folder))?;
-    Ok(created)
+/// Writes a text under a name; false when that is taken. `scratch` is a folder for what is not complete yet.
+pub fn create(disk: &dyn Disk, scratch: &Path, target: &Path, text: &[u8]) -> Result<bool, Error> {
+    publish(disk, &write(disk, scratch, text)?, target)
 }
 
-/// Writes a text with its digest in the first line, replacing what is there.
-pub fn replace_checked(disk: &dyn Disk, scratch: &Path, target: &Path, text: &str) -> Result<(), Error> {
-    let folder = create_parent(disk, target)?;
-    let temporary = write_checked(disk, scratch, text)?;
-    disk.rename(&temporary, target).map_err(Error::io(target))?;
-    disk.sync_folder(folder).map_err(Error::io(folder))
-}
-
-/// Reads a text that was written with its digest; a flipped bit is an error.
-pub fn read_checked(path: &Path) -> Result<Option<String>, Error> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io(path)(error)),
-    };
-    let damaged = || Error::Store {
-        path: path.to_owned(),
-        message: "is damaged: its content does not match its digest; remove the file and run again".into(),
-    };
-    let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-    let (digest, body) = text.split_once('\n').ok_or_else(damaged)?;
-    if blake3::hash(body.as_bytes()).to_hex().as_str() != digest {
-        return Err(damaged());
-    }
-    Ok(Some(body.to_owned()))
+/// Writes a text, replacing what is there.
+pub fn replace_text(disk: &dyn Disk, scratch: &Path, target: &Path, text: &[u8]) -> Result<(), Error> {
+    replace(disk, &write(disk, scratch, text)?, target)
 }
 
 /// Writes a text to a file that has no name yet.
-fn write_checked(disk: &dyn Disk, scratch: &Path, text: &str) -> Result<PathBuf, Error> {
+fn write(disk: &dyn Disk, scratch: &Path, text: &[u8]) -> Result<PathBuf, Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    create_parent(disk, &scratch.join("text"))?;
+    create_folder(disk, scratch)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let path = scratch.join(format!("text-{}-{now}-{count}", std::process::id()));
-    let io = Error::io(&path);
-    let write = || -> std::io::Result<()> {
-        let mut file = disk.create(&path)?;
-        writeln!(file, "{}", blake3::hash(text.as_bytes()).to_hex())?;
-        file.write_all(text.as_bytes())?;
-        drop(file);
-        disk.sync_file(&path)
-    };
-    let written = write();
+    let written = disk.create(&path).and_then(|mut file| file.write_all(text));
     if written.is_err() {
         let _ = disk.remove_file(&path);
     }
-    written.map_err(io)?;
+    written.map_err(Error::io(&path))?;
     Ok(path)
 }
 
@@ -171,35 +129,10 @@ pub fn create_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
     disk.create_folder(folder).map_err(Error::io(folder))
 }
 
-fn sync_tree(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
-        let path = entry.map_err(Error::io(folder))?.path();
-        if path.is_dir() {
-            sync_tree(disk, &path)?;
-        } else {
-            disk.sync_file(&path).map_err(Error::io(&path))?;
-        }
-    }
-    disk.sync_folder(folder).map_err(Error::io(folder))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::disk::Local;
-
-    #[test]
-    fn a_flipped_bit_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b");
-        assert!(create_checked(&Local, folder.path(), &path, "text").unwrap());
-        assert!(!create_checked(&Local, folder.path(), &path, "other").unwrap());
-        assert_eq!(read_checked(&path).unwrap().unwrap(), "text");
-        let mut bytes = fs::read(&path).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&path, bytes).unwrap();
-        assert!(read_checked(&path).unwrap_err().to_string().contains("damaged"));
-    }
 
     #[test]
     fn publishing_never_replaces() {
@@ -208,8 +141,26 @@ mod tests {
         for text in ["first", "second"] {
             let complete = folder.path().join("complete");
             fs::write(&complete, text).unwrap();
-            publish(&Local, &complete, &target).unwrap();
+            assert_eq!(publish(&Local, &complete, &target).unwrap(), text == "first");
+            assert!(!complete.exists());
         }
-        assert_eq!(fs::read_to_string(target).unwrap(), "first");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "first");
+        assert!(!create(&Local, folder.path(), &target, b"third").unwrap());
+        replace_text(&Local, folder.path(), &target, b"fourth").unwrap();
+        assert_eq!(fs::read_to_string(target).unwrap(), "fourth");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (complete, target) = (folder.path().join("complete"), folder.path().join("data/x"));
+        for name in ["first", "second"] {
+            fs::create_dir(&complete).unwrap();
+            fs::write(complete.join(name), name).unwrap();
+            publish_folder(&Local, &complete, &target).unwrap();
+        }
+        assert!(!complete.exists() && !target.join("first").exists());
+        assert_eq!(fs::read_to_string(target.join("second")).unwrap(), "second");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Store, scratch};
+use super::{Entry, Store, scratch};
 use crate::error::Error;
 
 /// Why something is garbage.
@@ -44,11 +44,11 @@ impl Store {
     /// What can be removed when what the last `keep` runs of each stage ended with is kept. With `apply` it is removed: first
     /// the records, then the snapshots, then the files, so that at no moment anything names what is gone.
     pub fn gc(&self, keep: usize, apply: bool) -> Result<Vec<Garbage>, Error> {
-        if !self.is_there() {
+        if !self.is_there()? {
             return Ok(Vec::new());
         }
         // A run that begins now waits until this is over; one that is under way holds a lease.
-        let _exclusive = if apply { Some(self.lock()?) } else { None };
+        let exclusive = if apply { Some(self.lock()?) } else { None };
         let mut garbage = Vec::new();
         let kept = self.old_runs(keep, &mut garbage)?;
         // What a live run uses is kept whole.
@@ -69,11 +69,12 @@ impl Store {
                 bytes,
             });
         }
-        if apply {
+        if let Some(exclusive) = exclusive {
             for entry in &garbage {
+                exclusive.check()?;
                 self.remove(&entry.path)?;
             }
-            self.remove_empty_folders(&whole)?;
+            self.home.tidy(&|fingerprint| whole.contains(fingerprint))?;
         }
         Ok(garbage)
     }
@@ -83,7 +84,10 @@ impl Store {
     fn old_runs(&self, keep: usize, garbage: &mut Vec<Garbage>) -> Result<Kept, Error> {
         let mut kept = Kept::default();
         let mut runs = BTreeMap::<(String, String), usize>::new();
-        for number in self.run_numbers()?.into_iter().rev() {
+        for entry in self.all("runs")?.into_iter().rev() {
+            let Some(number) = entry.path.rsplit('/').next().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
             let Some(record) = self.run(number)? else {
                 // Nobody knows what it ended with.
                 kept.everything = true;
@@ -99,7 +103,7 @@ impl Store {
                 }
             }
             if !last {
-                garbage.push(self.garbage(Reason::OldRun, format!("runs/{number:06}")));
+                garbage.push(Garbage { reason: Reason::OldRun, path: entry.path, bytes: entry.bytes });
             }
         }
         Ok(kept)
@@ -115,19 +119,20 @@ impl Store {
     ) -> Result<BTreeMap<String, bool>, Error> {
         let mut files = BTreeMap::new();
         let mut missing = kept.outputs.clone();
-        for fingerprint in self.names("snapshots")? {
-            for inputs in self.names(&format!("snapshots/{fingerprint}"))? {
-                let path = format!("snapshots/{fingerprint}/{inputs}");
-                let output = (fingerprint.clone(), inputs);
-                let keep = kept.outputs.contains(&output) || whole.contains(&fingerprint);
-                if !keep {
-                    garbage.push(self.garbage(Reason::OldResult, path.clone()));
-                }
-                let Ok(Some(snapshot)) = self.snapshot_at(&path) else { continue };
+        for Entry { path, bytes, .. } in self.all("snapshots")? {
+            let Some((fingerprint, inputs)) = path.trim_start_matches("snapshots/").split_once('/') else {
+                continue;
+            };
+            let output = (fingerprint.to_owned(), inputs.to_owned());
+            let keep = kept.outputs.contains(&output) || whole.contains(fingerprint);
+            if let Ok(Some(snapshot)) = self.snapshot_at(&path) {
                 missing.remove(&output);
                 for file in snapshot.files {
                     *files.entry(file.path).or_insert(false) |= keep;
                 }
+            }
+            if !keep {
+                garbage.push(Garbage { reason: Reason::OldResult, path, bytes });
             }
         }
         whole.extend(missing.into_iter().map(|(fingerprint, _)| fingerprint));
@@ -140,38 +145,17 @@ impl Store {
         leased: &BTreeSet<String>,
         garbage: &mut Vec<Garbage>,
     ) -> Result<(), Error> {
-        for fingerprint in self.names("data")?.into_iter().filter(|name| !leased.contains(name)) {
-            for folder in self.names(&format!("data/{fingerprint}"))? {
-                for name in self.names(&format!("data/{fingerprint}/{folder}"))? {
-                    let path = format!("data/{fingerprint}/{folder}/{name}");
-                    let reason = match files.get(&path) {
-                        Some(true) => continue,
-                        Some(false) => Reason::OldResult,
-                        None => Reason::Unfinished,
-                    };
-                    garbage.push(self.garbage(reason, path));
-                }
+        for Entry { path, bytes, .. } in self.all("data")? {
+            let fingerprint = path.split('/').nth(1).unwrap_or_default();
+            if leased.contains(fingerprint) {
+                continue;
             }
-        }
-        Ok(())
-    }
-
-    fn garbage(&self, reason: Reason, path: String) -> Garbage {
-        let bytes = size_of(&self.path(&path));
-        Garbage { reason, path, bytes }
-    }
-
-    /// A live run may be about to put something into an empty folder of its own.
-    fn remove_empty_folders(&self, leased: &BTreeSet<String>) -> Result<(), Error> {
-        for root in ["data", "snapshots"] {
-            for fingerprint in self.names(root)?.into_iter().filter(|name| !leased.contains(name)) {
-                let fingerprint = format!("{root}/{fingerprint}");
-                for name in self.names(&fingerprint)? {
-                    // Fails, as it should, where there is anything in it, or where it is a file.
-                    let _ = std::fs::remove_dir(self.path(&format!("{fingerprint}/{name}")));
-                }
-                let _ = std::fs::remove_dir(self.path(&fingerprint));
-            }
+            let reason = match files.get(&path) {
+                Some(true) => continue,
+                Some(false) => Reason::OldResult,
+                None => Reason::Unfinished,
+            };
+            garbage.push(Garbage { reason, path, bytes });
         }
         Ok(())
     }

@@ -1,87 +1,99 @@
 //! What a run keeps.
 //!
 //! ```text
-//! data/<fingerprint>/<bucket>/<name>.parquet    the shards of an item stage
-//! data/<fingerprint>/<inputs>/…                 the files of a dataset stage
-//! snapshots/<fingerprint>/<inputs>              which files a stage's output consists of
-//! runs/<number>                                 which snapshots a run ended with
-//! stamps                                        a cache of the digests of files
-//! scratch/                                      what is not complete yet
+//! data/<fingerprint>/<bucket>/<name>.parquet       the shards of an item stage
+//! data/<fingerprint>/<inputs>-<content>/…          the files of a dataset stage
+//! snapshots/<fingerprint>/<inputs>                 which files a stage's output consists of
+//! runs/<number>                                    which snapshots a run ended with
+//! stamps                                           a cache of the digests of files, of this machine
+//! scratch/                                         what is not complete yet, on this machine
 //! ```
 //!
 //! A shard's name is derived from the keys and digests of the items that go into it, so what
 //! exists is right, and what is asked for is looked up by name. Everything but the cache is
-//! written once: to a temporary file, synchronised, and then given its name, without replacing.
+//! written once, whole, and then has its name, without replacing. Where: see [`Home`].
 
+#[cfg(feature = "cloud")]
+mod beat;
 mod disk;
 mod file;
+mod folder;
 mod gc;
+mod home;
 mod lease;
+#[cfg(feature = "cloud")]
+mod objects;
+mod open;
+#[cfg(feature = "cloud")]
+mod remote;
 mod run;
 mod scratch;
 mod snapshot;
 mod stamps;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::place::Source;
 
-pub(crate) use disk::{Disk, Local};
+pub(crate) use disk::Disk;
+#[cfg(test)]
+pub(crate) use disk::Local;
 pub use gc::{Garbage, Reason};
+pub use home::{Entry, Held, Home};
 pub use lease::Lease;
+#[cfg(all(test, feature = "cloud"))]
+pub(crate) use remote::Remote;
 pub use run::{RunRecord, StageRecord};
 pub use scratch::Scratch;
 pub use snapshot::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile};
 pub use stamps::{Stamps, digest_file};
 
-/// A store in a local folder.
+/// A store.
 #[derive(Debug, Clone)]
 pub struct Store {
+    home: Arc<dyn Home>,
+    /// A folder of this machine: the store itself, or for copies of what is in it.
     root: PathBuf,
     disk: Arc<dyn Disk>,
 }
 
 impl Store {
-    /// The store at a URL: a path or `file://…`. Nothing is created before something is written.
-    pub fn open(url: &str) -> Result<Self, Error> {
-        let path = match url.split_once("://") {
-            None => url,
-            Some(("file", path)) if path.starts_with('/') => path,
-            Some(("file", _)) => {
-                return Err(Error::Other(format!("--store {url}: the path of a file:// URL begins with /")));
-            }
-            Some((scheme, _)) => {
-                return Err(Error::Other(format!(
-                    "--store {url}: a store is a local folder (a path or file:///path); {scheme}:// is not supported"
-                )));
-            }
-        };
-        if path.is_empty() {
-            return Err(Error::Other("--store: expected a folder or file:///path, found nothing".into()));
-        }
-        let root = std::path::absolute(path).map_err(Error::io(Path::new(path)))?;
-        Ok(Self::on(root, Arc::new(Local)))
-    }
-
-    /// A store in a folder of a disk.
-    pub(crate) fn on(root: PathBuf, disk: Arc<dyn Disk>) -> Self {
-        Self { root, disk }
-    }
-
-    /// What changes to it go through.
+    /// What changes on this machine go through.
     pub(crate) fn disk(&self) -> &dyn Disk {
         self.disk.as_ref()
     }
 
     /// Whether anything has been written.
-    pub fn is_there(&self) -> bool {
-        self.root.is_dir()
+    pub fn is_there(&self) -> Result<bool, Error> {
+        self.home.is_there()
     }
 
-    /// The absolute path of something in the store.
+    /// Where something in the store is on this machine, if it is here.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// Whether what is on this machine are copies.
+    pub fn copies(&self) -> bool {
+        self.home.copies()
+    }
+
+    /// Brings a file to this machine, if it is not here.
+    pub fn fetch(&self, relative: &str) -> Result<PathBuf, Error> {
+        self.home.fetch(relative)
+    }
+
+    /// Brings a file to this machine even if a copy of it is here.
+    pub fn fetch_anew(&self, relative: &str) -> Result<PathBuf, Error> {
+        self.home.fetch_anew(relative)
+    }
+
+    /// Opens a file where it is.
+    pub fn source(&self, relative: &str) -> Result<Box<dyn Source>, Error> {
+        self.home.open(relative)
     }
 
     /// A new empty folder for what is not complete yet.
@@ -89,98 +101,67 @@ impl Store {
         Scratch::create(self.disk(), &self.path(scratch::FOLDER))
     }
 
-    /// Gives a complete file or folder its name; whether that was free. If it is taken, what has it is as good.
+    /// Gives a complete file its name; whether that was free. If it is taken, what has it is as good.
     pub fn publish(&self, complete: &Path, relative: &str) -> Result<bool, Error> {
-        file::publish(self.disk(), complete, &self.path(relative))
+        self.home.publish(complete, relative)
     }
 
     /// The same, in the place of what has the name, if anything does.
     pub fn publish_again(&self, complete: &Path, relative: &str) -> Result<(), Error> {
-        file::replace(self.disk(), complete, &self.path(relative))
+        self.home.publish_again(complete, relative)
     }
 
-    /// Keeps others from publishing what they have made until it is dropped; the kernel lets go of it with the
-    /// process.
-    pub fn lock(&self) -> Result<std::fs::File, Error> {
-        let path = self.path("lock");
-        let io = Error::io(&path);
-        let lock = std::fs::File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
-        lock.map_err(io)
+    /// Gives a complete folder of files its name. What has the name goes first.
+    pub fn publish_folder(&self, complete: &Path, relative: &str) -> Result<(), Error> {
+        self.home.publish_folder(complete, relative)
+    }
+
+    /// Keeps others from publishing what they have made until it is dropped.
+    pub fn lock(&self) -> Result<Box<dyn Held>, Error> {
+        self.home.lock()
     }
 
     /// All texts that carry their digest: snapshots, records of runs, the cache of stamps.
     pub fn texts(&self) -> Result<Vec<String>, Error> {
-        let mut texts = Vec::new();
-        for fingerprint in self.names("snapshots")? {
-            let names = self.names(&format!("snapshots/{fingerprint}"))?;
-            texts.extend(names.iter().map(|name| format!("snapshots/{fingerprint}/{name}")));
-        }
-        texts.extend(self.names("runs")?.iter().map(|name| format!("runs/{name}")));
-        texts.extend(self.path("stamps").is_file().then(|| "stamps".to_owned()));
+        let mut texts: Vec<String> = self.all("snapshots")?.into_iter().map(|entry| entry.path).collect();
+        texts.extend(self.all("runs")?.into_iter().map(|entry| entry.path));
+        texts.extend(self.path(stamps::NAME).is_file().then(|| stamps::NAME.to_owned()));
         Ok(texts)
     }
 
-    /// All files of stages.
-    pub fn data(&self) -> Result<Vec<String>, Error> {
-        let mut files = Vec::new();
-        for fingerprint in self.names("data")? {
-            for folder in self.names(&format!("data/{fingerprint}"))? {
-                let folder = format!("data/{fingerprint}/{folder}");
-                files.extend(self.names(&folder)?.iter().map(|name| format!("{folder}/{name}")));
-            }
-        }
-        Ok(files)
+    /// All files in a folder and those below, sorted.
+    pub fn all(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        self.home.all(folder)
+    }
+
+    /// Bytes of files, of those that are there.
+    pub fn sizes(&self, paths: &[&str]) -> Result<Vec<Option<u64>>, Error> {
+        self.home.sizes(paths)
     }
 
     /// Removes something, if it is there.
     pub fn remove(&self, relative: &str) -> Result<(), Error> {
-        file::remove_any(self.disk(), &self.path(relative))
+        self.home.remove(relative)
     }
 
     /// The names in a folder, sorted; none where there is no folder.
     pub fn names(&self, relative: &str) -> Result<Vec<String>, Error> {
-        let folder = self.path(relative);
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            // Nor is a stray file one.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(Error::io(&folder)(error)),
-        };
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-        names.sort_unstable();
-        Ok(names)
+        self.home.names(relative)
     }
 
-    /// Reads a checked text, if it is there.
+    /// Reads a sealed text, if it is there.
     fn read(&self, relative: &str) -> Result<Option<String>, Error> {
-        file::read_checked(&self.path(relative))
+        let sealed = self.home.read(relative)?;
+        sealed.map(|sealed| text::unseal(&self.path(relative), sealed)).transpose()
     }
 
-    /// Writes a checked text under a name that is not taken; false when it is.
+    /// Writes a text, sealed, under a name that is not taken; false when it is.
     fn create(&self, relative: &str, text: &str) -> Result<bool, Error> {
-        file::create_checked(self.disk(), &self.path(scratch::FOLDER), &self.path(relative), text)
+        self.home.create(relative, &text::seal(text))
     }
 
-    /// Writes a checked text, replacing what is there.
+    /// Writes a text, sealed, replacing what is there.
     fn replace(&self, relative: &str, text: &str) -> Result<(), Error> {
-        file::replace_checked(self.disk(), &self.path(scratch::FOLDER), &self.path(relative), text)
-    }
-
-    /// Takes something that is damaged or incomplete out of the way.
-    pub fn set_aside(&self, relative: &str, scratch: &Scratch) -> Result<(), Error> {
-        let path = self.path(relative);
-        if path.exists() {
-            let aside = scratch.path().join(format!("aside-{}", relative.replace('/', "-")));
-            self.disk().rename(&path, &aside).map_err(Error::io(&path))?;
-        }
-        Ok(())
+        self.home.replace(relative, &text::seal(text))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::{Store, stamps, text};
 use crate::error::Error;
 
 /// What a stage's output consists of.
@@ -125,9 +125,9 @@ impl Store {
         };
         // One of another format is made again as well.
         let Ok(snapshot) = serde_json::from_str::<Snapshot>(&text) else { return Ok(None) };
-        let complete = snapshot.files.iter().all(|file| {
-            std::fs::metadata(self.path(&file.path)).is_ok_and(|found| found.len() == file.bytes)
-        });
+        let paths: Vec<&str> = snapshot.files.iter().map(|file| file.path.as_str()).collect();
+        let found = self.sizes(&paths)?;
+        let complete = snapshot.files.iter().zip(found).all(|(file, found)| found == Some(file.bytes));
         Ok(complete.then_some(snapshot))
     }
 
@@ -135,8 +135,15 @@ impl Store {
     ///
     /// Errors: [`Error::Store`] for one that is damaged.
     pub fn snapshot_at(&self, relative: &str) -> Result<Option<Snapshot>, Error> {
-        let text = self.read(relative)?;
-        let text = text.filter(|_| relative.starts_with("snapshots/"));
+        let text = match relative {
+            // It is of this machine.
+            stamps::NAME => {
+                let path = self.path(relative);
+                let sealed = std::fs::read(&path).map_err(Error::io(&path))?;
+                text::unseal(&path, sealed).map(|_| None)?
+            }
+            _ => self.read(relative)?.filter(|_| relative.starts_with("snapshots/")),
+        };
         let damaged = |error: serde_json::Error| Error::Store {
             path: self.path(relative),
             message: format!("is of a format that is not known: {error}"),

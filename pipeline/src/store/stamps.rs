@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::Store;
+use super::{Store, file, scratch, text};
 use crate::error::Error;
 use crate::operator::{Item, Stamp};
 use crate::place::Place;
+
+/// Where it is, below the folder of this machine.
+pub const NAME: &str = "stamps";
 
 /// Digests by absolute path, for members of archives with their offset. Losing it costs time only.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -27,14 +30,16 @@ pub struct Stamps {
 impl Stamps {
     /// The cache of a store; an unreadable one is empty.
     pub fn load(store: &Store) -> Self {
-        let text = store.read("stamps").ok().flatten();
+        let path = store.path(NAME);
+        let text = std::fs::read(&path).ok().and_then(|sealed| text::unseal(&path, sealed).ok());
         text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 
     /// Keeps it, if something was learnt.
     pub fn save(&mut self, store: &Store) -> Result<(), Error> {
         if std::mem::take(&mut self.changed) {
-            store.replace("stamps", &serde_json::to_string(self)?)?;
+            let (scratch, path) = (store.path(scratch::FOLDER), store.path(NAME));
+            file::replace_text(store.disk(), &scratch, &path, &text::seal(&serde_json::to_string(self)?))?;
         }
         Ok(())
     }

@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
+use super::disk::{Fault, Faulty, Quick};
 use super::toy::{Corpus, NEXT, TABLE, computed, set_corpus};
 use crate::error::Error;
 use crate::run::{Again, BLOCK, Engine, MaxRejects, Options, Outcome};
 use crate::spec::Pipeline;
-use crate::store::{Disk, Store};
+#[cfg(feature = "cloud")]
+use crate::store::Remote;
+use crate::store::Store;
 
 /// What a pipeline file may say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,27 +32,139 @@ impl Default for Parameters {
     }
 }
 
-/// A corpus under a name of its own, and a folder for stores.
+/// A corpus under a name of its own, and where its store is: in a folder, or on a server with copies in the folder.
 pub struct Bench {
     pub name: String,
     pub folder: tempfile::TempDir,
+    #[cfg(feature = "cloud")]
+    pub server: Option<Arc<object_store::memory::InMemory>>,
+}
+
+/// Where stores are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    Folder,
+    #[cfg(feature = "cloud")]
+    Server,
+}
+
+impl Where {
+    pub const ALL: &'static [Self] = &[
+        Self::Folder,
+        #[cfg(feature = "cloud")]
+        Self::Server,
+    ];
+}
+
+/// What a store is on, when something is to happen to it.
+pub enum Faults {
+    Disk(Arc<Faulty>),
+    #[cfg(feature = "cloud")]
+    Server(Arc<super::server::Server>),
+}
+
+impl Faults {
+    /// How many operations there were that change the store.
+    pub fn operations(&self) -> u64 {
+        match self {
+            Self::Disk(disk) => disk.operations(),
+            #[cfg(feature = "cloud")]
+            Self::Server(server) => server.operations(),
+        }
+    }
+
+    /// Whether everything has ended.
+    pub fn crashed(&self) -> bool {
+        match self {
+            Self::Disk(disk) => disk.crashed(),
+            #[cfg(feature = "cloud")]
+            Self::Server(server) => server.crashed(),
+        }
+    }
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub fn new(place: Where) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         // In memory, where there is such a folder.
         let root = Path::new("/dev/shm");
         let folder = if root.is_dir() { tempfile::tempdir_in(root) } else { tempfile::tempdir() };
-        Self { name: format!("corpus-{}", COUNT.fetch_add(1, Ordering::Relaxed)), folder: folder.unwrap() }
+        let _ = place;
+        Self {
+            name: format!("corpus-{}", COUNT.fetch_add(1, Ordering::Relaxed)),
+            folder: folder.unwrap(),
+            #[cfg(feature = "cloud")]
+            server: (place == Where::Server).then(Arc::default),
+        }
     }
 
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("store")
     }
 
-    pub fn store(&self, disk: Arc<dyn Disk>) -> Store {
-        Store::on(self.root(), disk)
+    pub fn store(&self) -> Store {
+        #[cfg(feature = "cloud")]
+        if let Some(server) = &self.server {
+            return self.on(server.clone());
+        }
+        Store::on(self.root(), Arc::new(Quick))
+    }
+
+    #[cfg(feature = "cloud")]
+    fn on(&self, server: Arc<dyn object_store::ObjectStore>) -> Store {
+        Store::objects(Remote::new(server, "a prefix", "mem://a prefix"), self.root(), Arc::new(Quick))
+    }
+
+    /// The store, and what is to happen at an operation.
+    pub fn faulty(&self, at: u64, fault: Fault) -> (Store, Faults) {
+        #[cfg(feature = "cloud")]
+        if let Some(server) = &self.server {
+            let server = Arc::new(super::server::Server::new(server.clone(), at, fault));
+            return (self.on(server.clone()), Faults::Server(server));
+        }
+        let disk = Arc::new(Faulty::new(at, fault, &self.folder.path().join("aside")));
+        (Store::on(self.root(), disk.clone()), Faults::Disk(disk))
+    }
+
+    /// After a crash: what was not synchronised is lost, or the next run is on another machine.
+    pub fn lose(&self, faults: &Faults) {
+        match faults {
+            Faults::Disk(disk) => disk.lose(),
+            #[cfg(feature = "cloud")]
+            Faults::Server(_) => drop(fs::remove_dir_all(self.root())),
+        }
+    }
+
+    /// So much time passes that whoever was killed is known to be dead.
+    pub fn time_passes(&self) {
+        #[cfg(feature = "cloud")]
+        if let Some(server) = &self.server {
+            let remote = Remote::new(server.clone(), "a prefix", "");
+            for folder in ["lock", "leases"] {
+                remote.list(folder).unwrap().iter().for_each(|(path, _)| remote.delete(path).unwrap());
+            }
+        }
+    }
+
+    /// Flips a bit of a file of the store. None of an empty one.
+    pub fn flip(&self, path: &str, bit: usize) -> Option<()> {
+        let flipped = |mut bytes: Vec<u8>| {
+            let at = bit.checked_rem(8 * bytes.len())?;
+            bytes[at / 8] ^= 1 << (at % 8);
+            Some(bytes)
+        };
+        #[cfg(feature = "cloud")]
+        if let Some(server) = &self.server {
+            let remote = Remote::new(server.clone(), "a prefix", "");
+            remote.put(path, flipped(remote.get(path).unwrap().unwrap())?, false).unwrap();
+            return Some(());
+        }
+        let path = self.root().join(path);
+        let bytes = flipped(fs::read(&path).unwrap())?;
+        // Shards are not to be changed in place: another name of the same file keeps its content.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        Some(())
     }
 
     pub fn pipeline(&self, parameters: &Parameters) -> Pipeline {
@@ -123,7 +238,7 @@ impl Bench {
     pub fn clean(&self, corpus: &Corpus, parameters: &Parameters) -> BTreeMap<String, Vec<u8>> {
         let root = self.folder.path().join("clean");
         let _ = fs::remove_dir_all(&root);
-        let store = Store::on(root, Arc::new(super::disk::Quick));
+        let store = Store::on(root, Arc::new(Quick));
         self.run(store.clone(), corpus, parameters, Again::Nothing).0.unwrap();
         self.totalled();
         self.result(&store, parameters)

@@ -1,27 +1,26 @@
 //! A crash before and after every operation that changes the store, and again while what it left is recovered.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::bench::{Bench, Parameters, corpus};
-use super::disk::{Fault, Faulty, Quick};
+use super::bench::{Bench, Parameters, Where, corpus};
+use super::disk::Fault;
 use super::toy::Corpus;
 use crate::run::Again;
 
 /// What has been run before what crashes: nothing, or another corpus.
 fn before(bench: &Bench, history: &[(Corpus, Parameters)]) {
     for (corpus, parameters) in history {
-        bench.run(bench.store(Arc::new(Quick)), corpus, parameters, Again::Nothing).0.unwrap();
+        bench.run(bench.store(), corpus, parameters, Again::Nothing).0.unwrap();
     }
 }
 
 /// How many operations a run takes that comes after others.
-fn operations(history: &[(Corpus, Parameters)], last: &(Corpus, Parameters)) -> u64 {
-    let bench = Bench::new();
+fn operations(place: Where, history: &[(Corpus, Parameters)], last: &(Corpus, Parameters)) -> u64 {
+    let bench = Bench::new(place);
     before(&bench, history);
-    let disk = Arc::new(Faulty::new(u64::MAX, Fault::Full, &bench.folder.path().join("aside")));
-    bench.run(bench.store(disk.clone()), &last.0, &last.1, Again::Nothing).0.unwrap();
-    disk.operations()
+    let (store, faults) = bench.faulty(u64::MAX, Fault::Full);
+    bench.run(store, &last.0, &last.1, Again::Nothing).0.unwrap();
+    faults.operations()
 }
 
 /// Whatever ended where: the next run ends with what a clean run gives, and nothing is left over.
@@ -31,7 +30,8 @@ fn recovers(
     clean: &BTreeMap<String, Vec<u8>>,
     what: &str,
 ) {
-    let store = bench.store(Arc::new(Quick));
+    bench.time_passes();
+    let store = bench.store();
     let (outcome, _) = bench.run(store.clone(), corpus, parameters, Again::Nothing);
     outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(*clean == bench.result(&store, parameters), "{what}");
@@ -53,76 +53,84 @@ fn history() -> (Vec<(Corpus, Parameters)>, (Corpus, Parameters)) {
 #[test]
 fn a_crash_at_any_operation_costs_nothing_but_time() {
     let (full, last) = history();
-    for (name, history) in [("clean", &full[..0]), ("incremental", &full[..])] {
-        let count = operations(history, &last);
-        let clean = Bench::new().clean(&last.0, &last.1);
-        let mut crashes = 0;
-        for at in 0..count {
-            for (fault, lost) in [
-                (Fault::CrashBefore, false),
-                (Fault::CrashBefore, true),
-                (Fault::CrashAfter, false),
-                (Fault::CrashAfter, true),
-            ] {
-                let bench = Bench::new();
-                before(&bench, history);
-                let disk = Arc::new(Faulty::new(at, fault, &bench.folder.path().join("aside")));
-                let (_, _) = bench.run(bench.store(disk.clone()), &last.0, &last.1, Again::Nothing);
-                if lost {
-                    disk.lose();
+    for place in Where::ALL {
+        for (name, history) in [("clean", &full[..0]), ("incremental", &full[..])] {
+            let count = operations(*place, history, &last);
+            let clean = Bench::new(*place).clean(&last.0, &last.1);
+            let mut crashes = 0;
+            for at in 0..count {
+                for (fault, lost) in [
+                    (Fault::CrashBefore, false),
+                    (Fault::CrashBefore, true),
+                    (Fault::CrashAfter, false),
+                    (Fault::CrashAfter, true),
+                ] {
+                    let bench = Bench::new(*place);
+                    before(&bench, history);
+                    let (store, faults) = bench.faulty(at, fault);
+                    let _ = bench.run(store, &last.0, &last.1, Again::Nothing);
+                    if lost {
+                        bench.lose(&faults);
+                    }
+                    crashes += u64::from(faults.crashed());
+                    let what = format!("{place:?}, {name}, {fault:?} {at}, lost {lost}");
+                    recovers(&bench, &last, &clean, &what);
                 }
-                crashes += u64::from(disk.crashed());
-                recovers(&bench, &last, &clean, &format!("{name}, {fault:?} {at}, lost {lost}"));
             }
+            println!("{place:?}, {name}: {count} operations that change the store, {crashes} crashes");
+            assert!(count > 10 && crashes > 2 * count, "{count} {crashes}");
         }
-        println!("{name}: {count} operations that change the store, {crashes} crashes");
-        assert!(count > 20 && crashes > 2 * count, "{count} {crashes}");
     }
 }
 
 #[test]
 fn a_crash_during_the_recovery_of_a_crash() {
     let (history, last) = history();
-    let count = operations(&history, &last);
-    let clean = Bench::new().clean(&last.0, &last.1);
-    let mut crashes = 0;
-    // All pairs would be thousands; of each first crash every seventh second one.
-    for first in 0..count {
-        for second in (first % 7..count).step_by(7) {
-            let bench = Bench::new();
-            before(&bench, &history);
-            for (at, fault) in [(first, Fault::CrashAfter), (second, Fault::CrashBefore)] {
-                let disk = Arc::new(Faulty::new(at, fault, &bench.folder.path().join("aside")));
-                let _ = bench.run(bench.store(disk.clone()), &last.0, &last.1, Again::Nothing);
-                disk.lose();
-                crashes += u64::from(disk.crashed());
+    for place in Where::ALL {
+        let count = operations(*place, &history, &last);
+        let clean = Bench::new(*place).clean(&last.0, &last.1);
+        let mut crashes = 0;
+        // All pairs would be thousands; of each first crash every seventh second one.
+        for first in 0..count {
+            for second in (first % 7..count).step_by(7) {
+                let bench = Bench::new(*place);
+                before(&bench, &history);
+                for (at, fault) in [(first, Fault::CrashAfter), (second, Fault::CrashBefore)] {
+                    let (store, faults) = bench.faulty(at, fault);
+                    let _ = bench.run(store, &last.0, &last.1, Again::Nothing);
+                    bench.lose(&faults);
+                    bench.time_passes();
+                    crashes += u64::from(faults.crashed());
+                }
+                recovers(&bench, &last, &clean, &format!("{place:?}, crash {first}, then {second}"));
             }
-            recovers(&bench, &last, &clean, &format!("crash {first}, then {second}"));
         }
+        println!("{place:?}: {crashes} crashes, the second of each pair during the recovery of the first");
+        assert!(crashes > count * 2);
     }
-    println!("{crashes} crashes, the second of each pair during the recovery of the first");
-    assert!(crashes > count * 2);
 }
 
 #[test]
 fn an_error_at_any_operation_is_told_or_does_not_matter() {
     let (history, last) = history();
-    let count = operations(&history, &last);
-    let clean = Bench::new().clean(&last.0, &last.1);
-    let mut told = 0;
-    for at in 0..count {
-        for fault in [Fault::Ambiguous, Fault::Full] {
-            let bench = Bench::new();
-            before(&bench, &history);
-            let disk = Arc::new(Faulty::new(at, fault, &bench.folder.path().join("aside")));
-            let (outcome, _) = bench.run(bench.store(disk), &last.0, &last.1, Again::Nothing);
-            if let Err(error) = outcome {
-                told += 1;
-                assert!(!error.to_string().is_empty());
+    for place in Where::ALL {
+        let count = operations(*place, &history, &last);
+        let clean = Bench::new(*place).clean(&last.0, &last.1);
+        let mut told = 0;
+        for at in 0..count {
+            for fault in [Fault::Ambiguous, Fault::Full] {
+                let bench = Bench::new(*place);
+                before(&bench, &history);
+                let (store, _) = bench.faulty(at, fault);
+                let (outcome, _) = bench.run(store, &last.0, &last.1, Again::Nothing);
+                if let Err(error) = outcome {
+                    told += 1;
+                    assert!(!error.to_string().is_empty());
+                }
+                recovers(&bench, &last, &clean, &format!("{place:?}, {fault:?} {at}"));
             }
-            recovers(&bench, &last, &clean, &format!("{fault:?} {at}"));
         }
+        println!("{place:?}: {count} operations, {told} of {} errors ended a run", 2 * count);
+        assert!(told > 0);
     }
-    println!("{count} operations, {told} of {} errors ended a run", 2 * count);
-    assert!(told > 0);
 }

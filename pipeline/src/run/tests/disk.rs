@@ -49,7 +49,6 @@ enum How {
         to: PathBuf,
         replaced: Option<PathBuf>,
     },
-    Exchange(PathBuf, PathBuf),
     /// What was removed comes back.
     Restore {
         kept: PathBuf,
@@ -97,7 +96,6 @@ impl Faulty {
                         let _ = fs::rename(replaced, to);
                     }
                 }
-                How::Exchange(one, other) => drop(Local.exchange(&one, &other)),
                 How::Restore { kept, path } => drop(fs::rename(kept, path)),
             }
         }
@@ -218,15 +216,6 @@ impl Disk for Faulty {
         })
     }
 
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        self.operation(|state| {
-            Local.exchange(one, other)?;
-            let how = How::Exchange(one.to_owned(), other.to_owned());
-            state.undo.push(Undo { folders: vec![parent(other)], how });
-            Ok(())
-        })
-    }
-
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.operation(|state| {
             let kept = if path.is_file() { self.keep(state, path) } else { None };
@@ -271,10 +260,6 @@ impl Disk for Quick {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         Local.rename(from, to)
-    }
-
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        Local.exchange(one, other)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use super::bench::{Bench, Parameters};
-use super::disk::{Fault, Faulty, Quick, walk};
+use super::bench::{Bench, Parameters, Where};
+use super::disk::{Fault, walk};
 use super::toy::{Corpus, FILTERED, REJECTED, computed, set_corpus};
 use crate::run::Again;
 use crate::store::Store;
@@ -84,9 +84,9 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    fn new(place: Where) -> Self {
         Self {
-            bench: Bench::new(),
+            bench: Bench::new(place),
             corpus: Corpus::new(),
             parameters: Parameters::default(),
             known: Outcomes::default(),
@@ -99,7 +99,7 @@ impl Model {
     }
 
     fn store(&self) -> Store {
-        self.bench.store(Arc::new(Quick))
+        self.bench.store()
     }
 
     /// What a run now would end with.
@@ -177,8 +177,8 @@ impl Model {
         for text in store.texts().unwrap() {
             let Some(snapshot) = store.snapshot_at(&text).unwrap() else { continue };
             for file in snapshot.files {
-                let found = fs::metadata(store.path(&file.path));
-                assert!(found.is_ok_and(|found| found.len() == file.bytes), "{text} names {}", file.path);
+                let found = store.sizes(&[&file.path]).unwrap();
+                assert_eq!(found, [Some(file.bytes)], "{text} names {}", file.path);
                 named.insert(file.path);
             }
         }
@@ -212,13 +212,13 @@ impl Model {
 
     fn crash(&mut self, at: u64, lost: bool, again: Again) {
         let outcomes = self.outcomes();
-        let disk = Arc::new(Faulty::new(at, Fault::CrashAfter, &self.bench.folder.path().join("aside")));
-        let store = self.bench.store(disk.clone());
+        let (store, faults) = self.bench.faulty(at, Fault::CrashAfter);
         let (outcome, computed) = self.bench.run(store, &self.corpus, &self.parameters, again);
         self.bench.totalled();
-        if lost && disk.crashed() {
-            disk.lose();
+        if lost && faults.crashed() {
+            self.bench.lose(&faults);
         }
+        self.bench.time_passes();
         let _ = fs::remove_dir_all(self.bench.folder.path().join("aside"));
         if outcome.is_ok() {
             if again == Again::Nothing {
@@ -283,7 +283,8 @@ impl Model {
         self.runs.retain(|number, _| kept.iter().any(|kept| kept.contains(number)));
         assert_eq!(self.store().run_numbers().unwrap(), self.runs.keys().copied().collect::<Vec<_>>());
         let named = self.resolves();
-        let there: BTreeSet<String> = self.store().data().unwrap().into_iter().collect();
+        let there: BTreeSet<String> =
+            self.store().all("data").unwrap().into_iter().map(|entry| entry.path).collect();
         if self.all_snapshots_are_there(&kept) {
             assert_eq!(there, named, "after a collection there are orphans");
         } else {
@@ -318,19 +319,12 @@ impl Model {
         }
         files.sort();
         let damaged = &files[file % files.len()];
-        let path = store.path(damaged);
-        let mut bytes = fs::read(&path).unwrap();
-        if bytes.is_empty() {
+        if self.bench.flip(damaged, bit).is_none() {
             return;
         }
-        let at = bit % (8 * bytes.len());
-        bytes[at / 8] ^= 1 << (at % 8);
-        // Shards are not to be changed in place: another name of the same file keeps its content.
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, bytes).unwrap();
         let engine = self.bench.engine(store, &self.parameters, 1);
         let found = engine.verify(true).unwrap();
-        assert!(found.damaged.iter().any(|damage| damage.path == *damaged), "{damaged} bit {at}: not found");
+        assert!(found.damaged.iter().any(|damage| damage.path == *damaged), "{damaged} bit {bit}: not found");
         assert!(engine.verify(false).unwrap().damaged.is_empty());
         for (known, perhaps) in self.known.iter_mut().zip(&mut self.perhaps) {
             perhaps.append(known);
@@ -381,8 +375,11 @@ proptest! {
     #![proptest_config(Config { cases: cases(), failure_persistence: None, max_shrink_iters: 300, ..Config::default() })]
 
     #[test]
-    fn any_history_ends_as_a_clean_run(steps in prop::collection::vec(step(), 1..40)) {
-        let mut model = Model::new();
+    fn any_history_ends_as_a_clean_run(
+        place in prop::sample::select(Where::ALL),
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        let mut model = Model::new(place);
         for step in &steps {
             model.step(step);
         }

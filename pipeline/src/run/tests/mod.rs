@@ -4,4 +4,6 @@ mod bench;
 mod crash;
 mod disk;
 mod machine;
+#[cfg(feature = "cloud")]
+mod server;
 mod toy;

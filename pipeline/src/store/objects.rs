@@ -1,0 +1,269 @@
+//! A store behind a URL, and copies of what it holds in a folder of this machine.
+//!
+//! An object is put in one step, so that one that is there is complete. A copy has a mark that says of which object
+//! it is one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use object_store::{ObjectMeta, PutResult};
+
+use super::home::{Entry, Held, Home};
+use super::remote::Remote;
+use super::{beat, scratch};
+use crate::error::Error;
+use crate::place::{Place, Source};
+
+/// Someone who has not been heard of for so long was killed: who held the lock, and whose lease it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    pub lock: Duration,
+    pub lease: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { lock: Duration::from_secs(60), lease: Duration::from_secs(300) }
+    }
+}
+
+/// A store behind a URL.
+#[derive(Debug)]
+pub struct Objects {
+    remote: Remote,
+    /// The folder of copies.
+    root: PathBuf,
+    patience: Patience,
+}
+
+const MARKS: &str = "marks";
+const COMING: &str = "coming";
+
+impl Objects {
+    pub fn new(remote: Remote, root: PathBuf, patience: Patience) -> Self {
+        Self { remote, root, patience }
+    }
+
+    fn copy(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn mark(&self, path: &str) -> PathBuf {
+        self.root.join(MARKS).join(path)
+    }
+
+    fn missing(&self, path: &str) -> Error {
+        Error::Io { path: self.remote.shown(path), source: ErrorKind::NotFound.into() }
+    }
+
+    /// Whether the copy is one of this object.
+    fn is_current(&self, path: &str, meta: &ObjectMeta) -> bool {
+        let size = fs::metadata(self.copy(path)).map(|found| found.len());
+        size.is_ok_and(|size| size == meta.size)
+            && fs::read_to_string(self.mark(path)).is_ok_and(|mark| mark == mark_of(meta))
+    }
+
+    /// Keeps a complete file as the copy of an object. It is gone from where it was.
+    fn keep(&self, complete: &Path, path: &str, mark: &str) -> std::io::Result<()> {
+        let (copy, noted) = (self.copy(path), self.mark(path));
+        for file in [&copy, &noted] {
+            fs::create_dir_all(file.parent().unwrap_or(file))?;
+        }
+        // Without its mark a copy is none.
+        match fs::remove_file(&noted) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::rename(complete, copy)?;
+        fs::write(noted, mark)
+    }
+
+    fn forget(&self, path: &str) {
+        let _ = fs::remove_file(self.mark(path));
+        let _ = fs::remove_file(self.copy(path));
+    }
+
+    /// Keeps what was put. Were that to fail, it could still be fetched.
+    fn keep_put(&self, complete: &Path, path: &str, put: PutResult) {
+        let size = fs::metadata(complete).map_or(0, |found| found.len());
+        let kept = match put.e_tag {
+            Some(etag) => self.keep(complete, path, &mark(Some(&etag), put.version.as_deref(), size)),
+            None => Err(ErrorKind::Unsupported.into()),
+        };
+        if kept.is_err() {
+            let _ = fs::remove_file(complete);
+        }
+    }
+
+    fn bring(&self, path: &str) -> Result<PathBuf, Error> {
+        let folder = self.root.join(COMING);
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        let coming = tempfile::NamedTempFile::new_in(&folder).map_err(Error::io(&folder))?.into_temp_path();
+        let meta = self.remote.download(path, &coming)?;
+        let copy = self.copy(path);
+        self.keep(&coming, path, &mark_of(&meta)).map_err(Error::io(&copy))?;
+        Ok(copy)
+    }
+}
+
+fn mark(etag: Option<&str>, version: Option<&str>, size: u64) -> String {
+    format!("{etag:?} {version:?} {size}")
+}
+
+/// What tells an object from another of the same name.
+fn mark_of(meta: &ObjectMeta) -> String {
+    match &meta.e_tag {
+        Some(etag) => mark(Some(etag), meta.version.as_deref(), meta.size),
+        None => format!("{} {}", meta.last_modified.to_rfc3339(), meta.size),
+    }
+}
+
+impl Home for Objects {
+    fn is_there(&self) -> Result<bool, Error> {
+        Ok(!self.remote.names("")?.is_empty())
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
+        self.remote.names(folder)
+    }
+
+    fn all(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        let entry = |(path, meta): (String, ObjectMeta)| Entry {
+            path,
+            bytes: meta.size,
+            modified: meta.last_modified.into(),
+        };
+        Ok(self.remote.list(folder)?.into_iter().map(entry).collect())
+    }
+
+    /// Asks once for the files of each fingerprint.
+    fn sizes(&self, paths: &[&str]) -> Result<Vec<Option<u64>>, Error> {
+        let mut folders: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        let mut sizes = Vec::with_capacity(paths.len());
+        for path in paths {
+            let folder = path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
+            let listed = match folders.get(&folder) {
+                Some(listed) => listed,
+                None => {
+                    let found = self.remote.list(&folder)?;
+                    let found = found.into_iter().map(|(path, meta)| (path, meta.size)).collect();
+                    folders.entry(folder).or_insert(found)
+                }
+            };
+            sizes.push(listed.get(*path).copied());
+        }
+        Ok(sizes)
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.remote.get(path)
+    }
+
+    fn create(&self, path: &str, text: &[u8]) -> Result<bool, Error> {
+        // Of an answer that was lost, the next try says that the name is taken.
+        Ok(self.remote.put(path, text.to_vec(), true)?.is_some()
+            || self.remote.get(path)?.is_some_and(|there| there == text))
+    }
+
+    fn replace(&self, path: &str, text: &[u8]) -> Result<(), Error> {
+        self.remote.put(path, text.to_vec(), false).map(|_| ())
+    }
+
+    fn publish(&self, complete: &Path, path: &str) -> Result<bool, Error> {
+        match self.remote.put_file(path, complete, true)? {
+            Some(put) => {
+                self.keep_put(complete, path, put);
+                Ok(true)
+            }
+            None => {
+                fs::remove_file(complete).map_err(Error::io(complete))?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn publish_again(&self, complete: &Path, path: &str) -> Result<(), Error> {
+        if let Some(put) = self.remote.put_file(path, complete, false)? {
+            self.keep_put(complete, path, put);
+        }
+        Ok(())
+    }
+
+    fn publish_folder(&self, complete: &Path, path: &str) -> Result<(), Error> {
+        let files = fs::read_dir(complete).map_err(Error::io(complete))?;
+        let mut files: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        files.sort();
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            self.publish_again(&file, &format!("{path}/{name}"))?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> Result<(), Error> {
+        if path.starts_with(scratch::FOLDER) {
+            let path = self.root.join(path);
+            return fs::remove_dir_all(&path).map_err(Error::io(&path));
+        }
+        self.remote.delete(path)?;
+        self.forget(path);
+        Ok(())
+    }
+
+    fn tidy(&self, kept: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        let there: BTreeSet<String> = self.remote.list("data")?.into_iter().map(|(path, _)| path).collect();
+        let mut copies = Vec::new();
+        walk(&self.root.join("data"), &mut copies);
+        for copy in copies {
+            let Some(path) = copy.strip_prefix(&self.root).ok().and_then(Path::to_str) else { continue };
+            let fingerprint = path.split('/').nth(1).unwrap_or_default();
+            if !kept(fingerprint) && !there.contains(path) {
+                self.forget(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Source>, Error> {
+        let meta = self.remote.head(path)?.ok_or_else(|| self.missing(path))?;
+        if self.is_current(path, &meta) {
+            let copy = self.copy(path);
+            return Place::File(copy.clone()).open().map_err(Error::io(&copy));
+        }
+        Ok(Box::new(self.remote.open(path, meta)))
+    }
+
+    fn fetch(&self, path: &str) -> Result<PathBuf, Error> {
+        let meta = self.remote.head(path)?.ok_or_else(|| self.missing(path))?;
+        if self.is_current(path, &meta) { Ok(self.copy(path)) } else { self.bring(path) }
+    }
+
+    fn fetch_anew(&self, path: &str) -> Result<PathBuf, Error> {
+        self.bring(path)
+    }
+
+    fn copies(&self) -> bool {
+        true
+    }
+
+    fn lock(&self) -> Result<Box<dyn Held>, Error> {
+        Ok(Box::new(beat::lock(&self.remote, self.patience.lock)?))
+    }
+
+    fn lease(&self, text: &str) -> Result<Box<dyn Held>, Error> {
+        Ok(Box::new(beat::lease(&self.remote, text, self.patience.lease)?))
+    }
+
+    fn leases(&self, apply: bool) -> Result<Vec<String>, Error> {
+        beat::leases(&self.remote, apply, self.patience.lease)
+    }
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.is_dir() { walk(&path, files) } else { files.push(path) }
+    }
+}
