@@ -192,7 +192,7 @@ pub struct Source {
 
 #[derive(Debug, Args)]
 pub struct Store {
-    /// Where shards, snapshots and runs are kept: a folder or file:// URL.
+    /// Where shards, snapshots and runs are kept: a folder, or s3://bucket/prefix (gs://, az://).
     #[arg(long = "store", value_name = "URL", default_value = ".etude")]
     pub url: String,
 }

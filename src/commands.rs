@@ -61,11 +61,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Log { store, last, json } => {
-            print(&history::log(&Store::open(&store.url)?, last, json)?);
+            print(&history::log(&open(&store)?, last, json)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Gc { store, apply, keep, json } => {
-            let garbage = Store::open(&store.url)?.gc(keep.into(), apply)?;
+            let garbage = open(&store)?.gc(keep.into(), apply)?;
             print(&keep::garbage(&garbage, apply, json)?);
             Ok(ExitCode::SUCCESS)
         }
@@ -116,6 +116,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
                 .map_err(|error| Error::Other(format!("the decode helper: {error}"))),
         ),
     }
+}
+
+fn open(store: &cli::Store) -> Result<Store, Error> {
+    Ok(Store::open(&store.url)?.telling(|message| eprintln!("{message}")))
 }
 
 /// An engine that only looks.
@@ -169,7 +173,7 @@ fn engine(
     reporter: Reporter,
     cancel: CancellationToken,
 ) -> Result<Engine, Error> {
-    Ok(Engine { table: TABLE, store: Store::open(&store.url)?, options, reporter, cancel })
+    Ok(Engine { table: TABLE, store: open(store)?, options, reporter, cancel })
 }
 
 fn run_pipeline(

@@ -6,12 +6,13 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use common::s3::Server;
 use common::{SHARDS, etude, finished, statuses, stderr, stdout, write_tone};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -196,71 +197,6 @@ fn a_list_names_what_is_read() {
     let output = run(folder, "some.txt", "some").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("some.txt:6: music/gone.wav does not exist"), "{}", stderr(&output));
-}
-
-/// A server that speaks S3, with one bucket.
-struct Server {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    endpoint: String,
-}
-
-impl Server {
-    /// None where moto is not installed.
-    fn start(bucket: &str) -> Option<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/s3.py");
-        let mut command = Command::new("python3");
-        command.arg(script).arg(bucket).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        let mut server = Self { process, input, output: BufReader::new(output), endpoint: String::new() };
-        let line = server.line();
-        if line.starts_with("skip") {
-            return None;
-        }
-        server.endpoint = line;
-        Some(server)
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    /// Puts a file into the bucket; gives the number of objects or parts of them that were got so far.
-    fn put(&mut self, key: &str, path: &Path) -> u64 {
-        writeln!(self.input, "{key}\t{}", path.display()).unwrap();
-        self.line().parse().unwrap()
-    }
-
-    fn delete(&mut self, key: &str) -> u64 {
-        self.put(key, Path::new(""))
-    }
-
-    /// What tells a program where the server is.
-    fn environment(&self) -> impl Fn(&mut Command) + use<> {
-        let endpoint = self.endpoint.clone();
-        move |command| {
-            command.envs([
-                ("AWS_ENDPOINT_URL", endpoint.as_str()),
-                ("AWS_ALLOW_HTTP", "true"),
-                ("AWS_REGION", "us-east-1"),
-                ("AWS_ACCESS_KEY_ID", "test"),
-                ("AWS_SECRET_ACCESS_KEY", "test"),
-                ("NO_PROXY", "127.0.0.1"),
-                ("no_proxy", "127.0.0.1"),
-            ]);
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 #[test]

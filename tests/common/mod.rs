@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the program, real music, files made on the spot.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod s3;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -3,8 +3,8 @@
 usage: s3.py BUCKET
 
 The first line on standard output is the server's address. Then each line `KEY<tab>PATH` on standard
-input puts a file into the bucket (an empty PATH deletes the object) and is answered with the number
-of requests for objects (GET) that the server had before it.
+input puts a file into the bucket (an empty PATH deletes the object, or with a KEY that ends in / all
+objects below) and is answered with the number of requests for objects (GET) that the server had before it.
 """
 import logging
 import os
@@ -48,6 +48,10 @@ for line in sys.stdin:
     if path:
         client.upload_file(path, bucket, key)
     else:
-        client.delete_object(Bucket=bucket, Key=key)
+        found = [key]
+        if key.endswith("/"):
+            found = [entry["Key"] for entry in client.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])]
+        for name in found:
+            client.delete_object(Bucket=bucket, Key=name)
     print(before, flush=True)
 server.stop()

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::home::Held;
+use super::home::{Held, SHORT};
 use super::remote::Remote;
 use crate::error::Error;
 use crate::place::runtime::{Started, start};
@@ -53,7 +53,11 @@ impl Beat {
         let now = || (Instant::now(), SystemTime::now());
         let pulse = Arc::new(Mutex::new(Pulse { last: now(), lost: false }));
         let text = text.as_bytes().to_vec();
-        remote.put(&path, text.clone(), false)?;
+        if let Err(error) = remote.put(&path, text.clone(), false) {
+            // It may be there all the same, and others would wait for it.
+            let _ = remote.delete(&path);
+            return Err(error);
+        }
         let beat = {
             let (remote, path, pulse) = (remote.clone(), path.clone(), pulse.clone());
             move || {
@@ -106,8 +110,8 @@ impl Drop for Beat {
 ///
 /// Whoever wants it says so, and has it if nobody else has said so; else all draw back and try again, after
 /// times that differ. So no two have it, whatever the server can do.
-pub fn lock(remote: &Remote, dead: Duration) -> Result<Beat, Error> {
-    let mut pause = Duration::from_millis(20);
+pub fn lock(remote: &Remote, dead: Duration, waits: &dyn Fn()) -> Result<Beat, Error> {
+    let (begin, mut pause, mut told) = (Instant::now(), Duration::from_millis(20), false);
     loop {
         let path = format!("{LOCK}/{}", unique());
         let beat = Beat::begin(remote, path.clone(), "", dead)?;
@@ -124,6 +128,10 @@ pub fn lock(remote: &Remote, dead: Duration) -> Result<Beat, Error> {
             }
         }
         drop(beat);
+        if !told && begin.elapsed() > SHORT {
+            waits();
+            told = true;
+        }
         let random = RandomState::new().build_hasher().finish() % 1000;
         std::thread::sleep(pause.mul_f64(0.5 + random as f64 / 1000.0));
         pause = (pause * 2).min(PAUSE);
@@ -156,4 +164,82 @@ pub fn leases(remote: &Remote, apply: bool, dead: Duration) -> Result<Vec<String
         }
     }
     Ok(alive)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn remote() -> Remote {
+        Remote::new(Arc::new(InMemory::new()), "a/prefix", "mem://a/prefix")
+    }
+
+    #[test]
+    fn no_two_hold_the_lock() {
+        let (remote, inside, most) = (remote(), AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        let held = lock(&remote, LONG, &|| {}).unwrap();
+                        most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        std::thread::sleep(Duration::from_millis(2));
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        held.check().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(most.into_inner(), 1);
+        assert!(remote.list("").unwrap().is_empty(), "nothing is left over");
+    }
+
+    #[test]
+    fn who_is_alive_keeps_the_lock_and_who_was_killed_loses_it() {
+        let (remote, dead) = (remote(), Duration::from_millis(600));
+        let held = lock(&remote, dead, &|| {}).unwrap();
+        let begin = Instant::now();
+        let waited = std::thread::scope(|scope| {
+            let other = scope.spawn(|| lock(&remote, dead, &|| {}).map(|_| begin.elapsed()).unwrap());
+            std::thread::sleep(3 * dead);
+            held.check().unwrap();
+            drop(held);
+            other.join().unwrap()
+        });
+        assert!(waited >= 3 * dead, "{waited:?}");
+        // A process that was killed removes nothing.
+        remote.put("lock/killed", Vec::new(), false).unwrap();
+        let begin = Instant::now();
+        let held = lock(&remote, dead, &|| {}).unwrap();
+        assert!(begin.elapsed() >= dead / 2);
+        assert_eq!(remote.list("lock").unwrap().len(), 1, "that of the dead is gone");
+        // Who is taken for dead is told so.
+        remote.delete(&held.path).unwrap();
+        std::thread::sleep(dead / 2);
+        let told = held.check().unwrap_err().to_string();
+        assert!(told.contains("mem://a/prefix/lock/") && told.contains("was lost"), "{told}");
+        assert!(remote.list("lock").unwrap().is_empty(), "and does not come back");
+    }
+
+    #[test]
+    fn leases_of_the_dead_do_not_count() {
+        let (remote, dead) = (remote(), Duration::from_millis(600));
+        remote.put("leases/run-killed", b"old".to_vec(), false).unwrap();
+        let held = lease(&remote, "one\ntwo", dead).unwrap();
+        std::thread::sleep(2 * dead);
+        for _ in 0..2 {
+            assert_eq!(leases(&remote, false, dead).unwrap(), ["one\ntwo"]);
+        }
+        assert_eq!(remote.list("leases").unwrap().len(), 2);
+        assert_eq!(leases(&remote, true, dead).unwrap(), ["one\ntwo"]);
+        assert_eq!(remote.list("leases").unwrap().len(), 1);
+        drop(held);
+        assert!(leases(&remote, false, dead).unwrap().is_empty());
+    }
 }

@@ -1,12 +1,13 @@
 //! A store in a folder of this machine.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::disk::Disk;
-use super::home::{Entry, Held, Home};
+use super::home::{Entry, Held, Home, SHORT};
 use super::{file, scratch};
 use crate::error::Error;
 use crate::place::{Place, Source};
@@ -150,12 +151,24 @@ impl Home for Folder {
     }
 
     /// The kernel lets go of it with the process.
-    fn lock(&self) -> Result<Box<dyn Held>, Error> {
+    fn lock(&self, waits: &dyn Fn()) -> Result<Box<dyn Held>, Error> {
         file::create_folder(self.disk.as_ref(), &self.root)?;
         let path = self.path("lock");
         let io = Error::io(&path);
-        let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
-        Ok(Box::new(lock.map_err(io)?))
+        let lock = || -> std::io::Result<File> {
+            let lock = File::create(&path)?;
+            let begin = Instant::now();
+            while begin.elapsed() < SHORT {
+                match lock.try_lock() {
+                    Ok(()) => return Ok(lock),
+                    Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+                    Err(TryLockError::Error(error)) => return Err(error),
+                }
+            }
+            waits();
+            lock.lock().map(|()| lock)
+        };
+        Ok(Box::new(lock().map_err(io)?))
     }
 
     fn lease(&self, text: &str) -> Result<Box<dyn Held>, Error> {

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
 use crate::place::Source;
+
+/// How long the lock is usually waited for at most.
+pub const SHORT: Duration = Duration::from_secs(2);
 
 /// A file of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +69,9 @@ pub trait Home: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Keeps others from publishing what they have made until it is dropped. Waits for them.
-    fn lock(&self) -> Result<Box<dyn Held>, Error>;
+    /// Keeps others from publishing what they have made until it is dropped. Waits for them, and calls `waits` when
+    /// that takes longer than [`SHORT`].
+    fn lock(&self, waits: &dyn Fn()) -> Result<Box<dyn Held>, Error>;
     /// Says to others what is in use. To be called with the lock held.
     fn lease(&self, text: &str) -> Result<Box<dyn Held>, Error>;
     /// What others say that is alive. With `apply`, what dead ones have said is removed.

@@ -32,6 +32,7 @@ mod snapshot;
 mod stamps;
 mod text;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,9 +59,26 @@ pub struct Store {
     /// A folder of this machine: the store itself, or for copies of what is in it.
     root: PathBuf,
     disk: Arc<dyn Disk>,
+    tell: Tell,
+}
+
+/// Whom to tell that something is waited for.
+#[derive(Clone)]
+struct Tell(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Tell")
+    }
 }
 
 impl Store {
+    /// Has someone told when others are waited for.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { tell: Tell(Arc::new(tell)), ..self }
+    }
+
     /// What changes on this machine go through.
     pub(crate) fn disk(&self) -> &dyn Disk {
         self.disk.as_ref()
@@ -118,7 +136,9 @@ impl Store {
 
     /// Keeps others from publishing what they have made until it is dropped.
     pub fn lock(&self) -> Result<Box<dyn Held>, Error> {
-        self.home.lock()
+        let waits =
+            || (self.tell.0)("waiting for another process, which collects garbage or repairs the store");
+        self.home.lock(&waits)
     }
 
     /// All texts that carry their digest: snapshots, records of runs, the cache of stamps.

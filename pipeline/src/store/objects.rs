@@ -249,8 +249,8 @@ impl Home for Objects {
         true
     }
 
-    fn lock(&self) -> Result<Box<dyn Held>, Error> {
-        Ok(Box::new(beat::lock(&self.remote, self.patience.lock)?))
+    fn lock(&self, waits: &dyn Fn()) -> Result<Box<dyn Held>, Error> {
+        Ok(Box::new(beat::lock(&self.remote, self.patience.lock, waits)?))
     }
 
     fn lease(&self, text: &str) -> Result<Box<dyn Held>, Error> {
@@ -265,5 +265,81 @@ impl Home for Objects {
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
         if path.is_dir() { walk(&path, files) } else { files.push(path) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    /// Two machines with one store.
+    fn machines(folder: &Path) -> [Objects; 2] {
+        let server = Arc::new(InMemory::new());
+        let remote = Remote::new(server, "a/prefix", "mem://a/prefix");
+        ["one", "two"].map(|name| Objects::new(remote.clone(), folder.join(name), Patience::default()))
+    }
+
+    fn file(folder: &Path, content: &[u8]) -> PathBuf {
+        let path = folder.join("complete");
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    #[test]
+    fn who_is_first_publishes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = machines(folder.path());
+        assert!(!one.is_there().unwrap());
+        assert!(one.publish(&file(folder.path(), b"first"), "data/f/all/x").unwrap());
+        assert!(!two.publish(&file(folder.path(), b"second"), "data/f/all/x").unwrap());
+        assert!(!folder.path().join("complete").exists());
+        for machine in [&one, &two] {
+            assert_eq!(fs::read(machine.fetch("data/f/all/x").unwrap()).unwrap(), b"first");
+        }
+        assert!(one.create("runs/1", b"mine").unwrap() && !two.create("runs/1", b"theirs").unwrap());
+        assert!(one.create("runs/1", b"mine").unwrap(), "what an answer that was lost leaves behind");
+        assert_eq!(two.read("runs/1").unwrap().unwrap(), b"mine");
+        assert_eq!(two.names("data/f").unwrap(), ["all"]);
+        assert_eq!(two.sizes(&["data/f/all/x", "data/f/all/y"]).unwrap(), [Some(5), None]);
+        assert!(
+            matches!(two.fetch("data/f/all/y"), Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound)
+        );
+    }
+
+    #[test]
+    fn an_old_copy_is_not_taken_for_the_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = machines(folder.path());
+        let large = vec![7; 20 << 20];
+        for content in [&b"first"[..], b"other", &large] {
+            one.publish_again(&file(folder.path(), content), "data/f/all/x").unwrap();
+            for machine in [&one, &two] {
+                let mut read = Vec::new();
+                machine.open("data/f/all/x").unwrap().read_to_end(&mut read).unwrap();
+                assert!(read == content);
+                assert!(fs::read(machine.fetch("data/f/all/x").unwrap()).unwrap() == content);
+            }
+        }
+        // One that was cut off, or whose mark is not there, is fetched again.
+        let copy = two.fetch("data/f/all/x").unwrap();
+        for cut in [true, false] {
+            if cut {
+                fs::write(&copy, "cut").unwrap();
+            } else {
+                fs::remove_file(two.mark("data/f/all/x")).unwrap();
+            }
+            assert!(fs::read(two.fetch("data/f/all/x").unwrap()).unwrap() == large);
+        }
+        // What one has removed is tidied away by the other.
+        one.remove("data/f/all/x").unwrap();
+        two.tidy(&|fingerprint| fingerprint == "f").unwrap();
+        assert!(copy.exists(), "it may be in use");
+        two.tidy(&|_| false).unwrap();
+        assert!(!copy.exists());
     }
 }

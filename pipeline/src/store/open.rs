@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Store;
 use super::disk::{Disk, Local};
 use super::folder::Folder;
+use super::{Store, Tell};
 use crate::error::Error;
 
 impl Store {
@@ -36,7 +36,7 @@ impl Store {
     /// A store in a folder of a disk.
     pub(crate) fn on(root: PathBuf, disk: Arc<dyn Disk>) -> Self {
         let home = Arc::new(Folder { root: root.clone(), disk: disk.clone() });
-        Self { home, root, disk }
+        Self { home, root, disk, tell: Tell(Arc::new(|_| {})) }
     }
 
     #[cfg(not(feature = "cloud"))]
@@ -74,6 +74,6 @@ impl Store {
     pub(crate) fn objects(remote: super::remote::Remote, root: PathBuf, disk: Arc<dyn Disk>) -> Self {
         let home =
             Arc::new(super::objects::Objects::new(remote, root.clone(), super::objects::Patience::default()));
-        Self { home, root, disk }
+        Self { home, root, disk, tell: Tell(Arc::new(|_| {})) }
     }
 }
