@@ -88,9 +88,9 @@ impl Clips {
             let (path, row) = found.ok_or_else(|| Error::Input(format!("there is no clip {clip}")))?;
             let item = Item {
                 key: Arc::from(""),
-                place: Place::File(path.clone()),
+                place: Place::at(&path),
                 size: 0,
-                digest: String::new(),
+                digest: "".into(),
                 stamp: None,
                 rows: Some((row, 1)),
             };

@@ -44,9 +44,9 @@ fn rows(name: &str, content: &[u8]) -> Result<RecordBatch, Stop> {
     std::fs::write(&path, content).unwrap();
     let item = Item {
         key: Arc::from(name),
-        place: Place::File(path),
+        place: Place::at(path),
         size: content.len() as u64,
-        digest: String::new(),
+        digest: "".into(),
         stamp: None,
         rows: None,
     };

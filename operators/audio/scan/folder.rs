@@ -51,7 +51,7 @@ pub(super) fn walk(root: &Path, prefix: &str, found: &mut Found) -> Result<(), I
                 archive::within(entry.path(), &key, found)?;
             }
         } else if found.takes(&key) {
-            found.add(key, Place::File(entry.into_path()));
+            found.add(key, Place::at(entry.into_path()));
         }
     }
     Ok(())

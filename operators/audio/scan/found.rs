@@ -47,16 +47,16 @@ impl Found {
     }
 
     pub fn add(&mut self, key: String, place: Place) {
-        self.put(key, place, 0, String::new());
+        self.put(key, place, 0, "".into());
     }
 
     /// An object stands for its content before it is read.
     pub fn add_object(&mut self, key: String, object: Listed) {
         let size = object.place.length().unwrap_or(0);
-        self.put(key, object.place, size, object.digest);
+        self.put(key, object.place, size, object.digest.into());
     }
 
-    fn put(&mut self, key: String, place: Place, size: u64, digest: String) {
+    fn put(&mut self, key: String, place: Place, size: u64, digest: Arc<str>) {
         self.items.push(Item { key: Arc::from(key), place, size, digest, stamp: None, rows: None });
     }
 

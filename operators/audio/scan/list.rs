@@ -96,7 +96,7 @@ fn file(path: &Path, key: String, found: &mut Found) -> Result<(), Invalid> {
         if found.archives.open && archive::named(&key) {
             return archive::within(path, &key, found);
         }
-        found.add(key, Place::File(path.to_owned()));
+        found.add(key, Place::at(path));
     }
     Ok(())
 }

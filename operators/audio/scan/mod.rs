@@ -187,7 +187,7 @@ fn local(path: &Path, found: &mut Found) -> Result<(), Invalid> {
     } else if found.archives.open && archive::recognised(path) {
         archive::alone(path, name, found)
     } else if found.takes(name) {
-        found.add(name.to_owned(), Place::File(path.to_owned()));
+        found.add(name.to_owned(), Place::at(path));
         Ok(())
     } else {
         Err(wrong(format!(

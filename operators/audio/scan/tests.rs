@@ -160,7 +160,7 @@ fn an_archive_is_like_a_folder() {
     let archives = Archives { open: false, ..Archives::default() };
     let include = vec!["**/*.pk3".into()];
     let items = operator::Scan::scan(&Scan { include, archives, ..scanner(root.path()) }).unwrap();
-    assert_eq!(items[0].place, Place::File(root.path().join("in/game.pk3")));
+    assert_eq!(items[0].place, Place::at(root.path().join("in/game.pk3")));
 }
 
 #[test]

@@ -54,8 +54,8 @@ fn send(path: &Path, operators: &[(&str, Value)], block: usize, output: &mut dyn
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
-    let (key, digest) = (Arc::from("a.wav"), String::new());
-    let item = Item { key, place: Place::File(path.into()), size: 0, digest, stamp: None, rows: None };
+    let key = Arc::from("a.wav");
+    let item = Item { key, place: Place::at(path), size: 0, digest: "".into(), stamp: None, rows: None };
     let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
     instance.run(&item, output, &mut Trail::new(chain.len(), None), false).unwrap();
 }

@@ -79,7 +79,7 @@ fn headers_tell_what_decoding_gives() {
     each("headers_tell_what_decoding_gives", |_, path, label| {
         let found = decode(path, json!({})).unwrap_or_else(|stop| panic!("{label}: {stop:?}"));
         let header = found.header.as_ref().unwrap();
-        let about = about(Place::File(path.into()).open().unwrap(), "x").unwrap();
+        let about = about(Place::at(path).open().unwrap(), "x").unwrap();
         assert_eq!((about.rate, about.channels), (header.rate, header.channels), "{label}");
         match about.frames {
             // The last packet of ALAC in CAF may hold less than the header counts.

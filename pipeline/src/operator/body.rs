@@ -43,7 +43,7 @@ pub struct Item {
     /// Bytes, unpacked.
     pub size: u64,
     /// BLAKE3 of its content; of an object what stands for it.
-    pub digest: String,
+    pub digest: Arc<str>,
     /// What the file, or the archive that holds it, looked like when the digest was taken.
     pub stamp: Option<Stamp>,
     /// For rows of a shard: the first and the number of rows.

@@ -14,7 +14,8 @@ pub(crate) mod stores;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,16 +30,16 @@ use slice::Slice;
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// All of a file.
-    File(PathBuf),
+    File(Arc<Path>),
     /// Bytes of a file as they are: a member of a TAR, or a stored member of a ZIP.
-    Slice { path: PathBuf, offset: u64, length: u64 },
+    Slice { path: Arc<Path>, offset: u64, length: u64 },
     /// A deflated member of a ZIP: `packed` bytes that give `length`, never more.
-    Deflated { path: PathBuf, offset: u64, packed: u64, length: u64, crc: u32 },
+    Deflated { path: Arc<Path>, offset: u64, packed: u64, length: u64, crc: u32 },
     /// An object, read by requests for ranges of its bytes. One that has changed since is not read.
-    Object { url: String, size: u64, etag: Option<String>, version: Option<String> },
+    Object { url: Arc<str>, size: u64, etag: Option<Arc<str>>, version: Option<Arc<str>> },
     /// Bytes that a scan has found and that cannot be read, such as an encrypted member of an archive.
     /// Opening it says why.
-    Refused { path: PathBuf, offset: u64, length: u64, message: String },
+    Refused { path: Arc<Path>, offset: u64, length: u64, message: Arc<str> },
 }
 
 /// Bytes that can be read and sought.
@@ -50,6 +51,11 @@ pub trait Source: Read + Seek + Send + Sync {
 }
 
 impl Place {
+    /// All of the file at a path.
+    pub fn at(path: impl AsRef<Path>) -> Self {
+        Self::File(path.as_ref().into())
+    }
+
     /// Opens it. A deflated member is unpacked first: up to 1 MiB in memory, else in a file without a
     /// name in the cache folder, so that seeking costs nothing.
     pub fn open(&self) -> io::Result<Box<dyn Source>> {
@@ -66,7 +72,7 @@ impl Place {
             Self::Object { url, size, etag, version } => {
                 remote::open(url, *size, etag.as_deref(), version.as_deref())
             }
-            Self::Refused { message, .. } => Err(io::Error::new(ErrorKind::InvalidData, message.clone())),
+            Self::Refused { message, .. } => Err(io::Error::new(ErrorKind::InvalidData, message.as_ref())),
         }
     }
 

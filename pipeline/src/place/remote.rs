@@ -82,7 +82,12 @@ mod with {
             wrong(url, "the server gives neither ETag nor Last-Modified, so a change could not be noticed")
         })?;
         let ObjectMeta { size, e_tag: etag, version, .. } = meta;
-        let place = Place::Object { url: url.to_owned(), size, etag, version };
+        let place = Place::Object {
+            url: url.into(),
+            size,
+            etag: etag.map(Arc::from),
+            version: version.map(Arc::from),
+        };
         Ok(Listed { path: path.to_owned(), place, digest })
     }
 

@@ -19,7 +19,7 @@ fn member(folder: &Path, bytes: &[u8], length: u64, crc: u32) -> Place {
     let packed = deflated(bytes);
     let path = folder.join("a.zip");
     std::fs::write(&path, [b"before ".as_slice(), &packed, b" behind"].concat()).unwrap();
-    Place::Deflated { path, offset: 7, packed: packed.len() as u64, length, crc }
+    Place::Deflated { path: path.into(), offset: 7, packed: packed.len() as u64, length, crc }
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_slice_is_like_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     std::fs::write(&path, b"..0123456789..").unwrap();
-    let place = Place::Slice { path: path.clone(), offset: 2, length: 10 };
+    let place = Place::Slice { path: path.as_path().into(), offset: 2, length: 10 };
     let mut source = place.open().unwrap();
     let mut text = String::new();
     source.read_to_string(&mut text).unwrap();
@@ -95,12 +95,12 @@ fn a_member_is_what_it_announces_or_damaged() {
     // Its bytes as they lie there can be read all the same.
     assert_eq!(std::io::copy(&mut cut.raw().unwrap(), &mut std::io::sink()).unwrap(), packed / 2);
     let message = String::from("is encrypted");
-    assert_eq!(refused(Place::Refused { path, offset, length: 1, message }), "is encrypted");
+    assert_eq!(refused(Place::Refused { path, offset, length: 1, message: message.into() }), "is encrypted");
 }
 
 #[test]
 fn a_place_can_be_sent() {
-    let place = Place::Slice { path: "a/b.tar".into(), offset: 512, length: 9 };
+    let place = Place::Slice { path: Path::new("a/b.tar").into(), offset: 512, length: 9 };
     let text = serde_json::to_string(&place).unwrap();
     assert_eq!(text, r#"{"slice":{"path":"a/b.tar","offset":512,"length":9}}"#);
     assert_eq!(serde_json::from_str::<Place>(&text).unwrap(), place);

@@ -118,9 +118,9 @@ mod tests {
     fn item() -> Item {
         Item {
             key: Arc::from("a"),
-            place: crate::place::Place::File("a".into()),
+            place: crate::place::Place::at("a"),
             size: 0,
-            digest: String::new(),
+            digest: "".into(),
             stamp: None,
             rows: None,
         }

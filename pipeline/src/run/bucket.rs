@@ -350,10 +350,10 @@ async fn admit(
 /// Writes an item's rows into the shard; gives what became of it.
 fn commit(done: Done, item: &Item, shared: &Shared, writer: &mut ShardWriter) -> Result<Outcome, Error> {
     let operator = done.trail.failed();
-    let (key, input) = (item.key.to_string(), item.digest.clone());
+    let (key, input) = (item.key.clone(), item.digest.clone());
     match done.step {
         Ok(()) => {
-            let (output, rows, bytes) = (done.rows.digest(), done.rows.count, done.rows.bytes);
+            let (output, rows, bytes) = (done.rows.digest().into(), done.rows.count, done.rows.bytes);
             let entry = ItemEntry { item: key, input, output, file: 0, first: writer.rows(), rows, bytes };
             done.rows.drain(|batch| writer.push(&batch))?;
             Ok(Outcome::Kept(entry, done.trail.counts))
@@ -368,7 +368,7 @@ fn commit(done: Done, item: &Item, shared: &Shared, writer: &mut ShardWriter) ->
         }
         Err(Stop::Transient { message }) => {
             let stage = shared.stages.get(operator).cloned().unwrap_or_default();
-            Err(Error::Item { stage, item: key, message })
+            Err(Error::Item { stage, item: key.to_string(), message })
         }
         Err(Stop::Cancelled) => Err(Error::Cancelled),
     }

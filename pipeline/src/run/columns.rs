@@ -65,7 +65,7 @@ impl ItemColumns {
         let (mut batches, mut rows) = (Vec::new(), BTreeMap::new());
         let mut firsts: Vec<Vec<(u64, &str)>> = vec![Vec::new(); snapshot.files.len()];
         for entry in snapshot.items.iter().filter(|entry| entry.rows > 0 && wanted.contains(&*entry.item)) {
-            firsts[entry.file].push((entry.first, entry.item.as_str()));
+            firsts[entry.file].push((entry.first, &*entry.item));
         }
         for (file, mut first) in snapshot.files.iter().zip(firsts).filter(|(_, first)| !first.is_empty()) {
             let path = store.fetch(&file.path)?;

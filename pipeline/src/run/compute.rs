@@ -28,7 +28,7 @@ use super::pool::Pool;
 use super::resolve::{Known, Resolved};
 use super::reuse::{Again, Task};
 use super::shard::WRITER_BYTES;
-use super::unit::{Feed, Unit, digest};
+use super::unit::{Feed, Unit, digest_all};
 use crate::error::Error;
 use crate::event::{Event, Status};
 use crate::flow::Flow;
@@ -231,9 +231,7 @@ impl Engine {
         snapshot.items.sort_by(|a, b| a.item.cmp(&b.item));
         snapshot.filtered.sort_by(|a, b| a.item.cmp(&b.item));
         snapshot.rejected.sort_by(|a, b| a.item.cmp(&b.item));
-        let parts: Vec<&str> =
-            snapshot.items.iter().flat_map(|entry| [entry.item.as_str(), entry.output.as_str()]).collect();
-        snapshot.digest = digest(&parts);
+        snapshot.digest = digest_all(snapshot.items.iter().flat_map(|entry| [&*entry.item, &*entry.output]));
         Ok(snapshot)
     }
 

@@ -109,15 +109,15 @@ impl Engine {
         summaries: &mut BTreeMap<String, Summary>,
         rejects: &mut Option<Error>,
     ) -> Result<(), Error> {
-        let mut known = Known { keeps: true, fingerprints: hold.fingerprints.clone(), ..self.knowledge() };
+        let mut known = Known { keeps: true, fingerprints: hold.fingerprints.clone(), ..Known::default() };
         let began = Instant::now();
-        for unit in units {
+        for (index, unit) in units.iter().enumerate() {
             let begin = Instant::now();
             let name = pipeline.stages[unit.stage].name.clone();
             let resolved = self
                 .resolve(pipeline, &unit, &mut known)?
                 .ok_or_else(|| Error::stage(&name, "reads a stage that has no output"))?;
-            let again = self.again(pipeline, &unit);
+            let again = self.again(pipeline, unit);
             let there = resolved.snapshot.clone().filter(|snapshot| match again {
                 Again::Nothing => true,
                 Again::Rejected => snapshot.rejected.is_empty(),
@@ -133,28 +133,27 @@ impl Engine {
                 },
                 None => {
                     hold.take(&self.store)?;
-                    let before = self.before(pipeline, &unit, resolved.snapshot.as_ref())?;
-                    known.stamps.save(&self.store)?;
+                    let before = self.before(pipeline, unit, resolved.snapshot.as_ref())?;
                     match &resolved.items {
                         Some(_) => {
                             let before = before.as_ref();
                             let computed =
-                                self.compute_items(pipeline, &unit, &resolved, &known, before).await?;
+                                self.compute_items(pipeline, unit, &resolved, &known, before).await?;
                             self.store.keep_snapshot(&computed.snapshot)?;
                             computed
                         }
                         // It has kept its snapshot where it published its files, under one lock.
                         None => {
-                            let why = self.why(pipeline, &unit, &resolved, before.as_ref(), None);
-                            self.compute_dataset(pipeline, &unit, &resolved, &known, why).await?
+                            let why = self.why(pipeline, unit, &resolved, before.as_ref(), None);
+                            self.compute_dataset(pipeline, unit, &resolved, &known, why).await?
                         }
                     }
                 }
             };
             let snapshot = &computed.snapshot;
-            let computed_items = self.summarise(pipeline, &unit, &known, &computed, summaries);
+            let computed_items = self.summarise(pipeline, unit, &known, &computed, summaries);
             if let Some(items) = &resolved.items {
-                let (rejected, items) = (snapshot.rejected.len() as u64, items.len() as u64);
+                let (rejected, items) = (snapshot.rejected.len() as u64, items.count());
                 if rejects.is_none() && self.options.max_rejects.exceeded(rejected, items) {
                     let limit = self.options.max_rejects.to_string();
                     *rejects = Some(Error::Rejects { rejected, items, limit });
@@ -185,15 +184,9 @@ impl Engine {
                 hold.number = Some(self.store.keep_run(record, hold.number)?);
             }
             known.snapshots.insert(unit.stage, computed.snapshot);
+            known.keep_for(pipeline, &units[index + 1..]);
         }
-        match known.stamps.save(&self.store) {
-            // They are a cache, and a store that cannot be written can still be read.
-            Err(error) if hold.number.is_none() => {
-                self.message(&pipeline.name, format!("the cache of stamps was not saved: {error}"));
-                Ok(())
-            }
-            saved => saved,
-        }
+        Ok(())
     }
 
     /// The units to be run: all, or those that a stage needs.

@@ -95,7 +95,7 @@ impl<'a> ItemChanges<'a> {
         let mut changes = Self::default();
         let mut now = HashSet::with_capacity(items.len());
         for item in items {
-            let (key, digest) = (&*item.key, item.digest.as_str());
+            let (key, digest) = (&*item.key, &*item.digest);
             now.insert(key);
             match old.get(key) {
                 None => changes.added.push((key, digest)),
@@ -120,9 +120,9 @@ impl ItemChanges<'_> {
 
 /// Key and digest of what went in, of all items that a snapshot accounts for.
 pub fn snapshot_inputs(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
-    let kept = snapshot.items.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
-    let filtered = snapshot.filtered.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
-    let rejected = snapshot.rejected.iter().map(|entry| (entry.item.as_str(), entry.input.as_str()));
+    let kept = snapshot.items.iter().map(|entry| (&*entry.item, &*entry.input));
+    let filtered = snapshot.filtered.iter().map(|entry| (&*entry.item, &*entry.input));
+    let rejected = snapshot.rejected.iter().map(|entry| (&*entry.item, &*entry.input));
     kept.chain(filtered).chain(rejected)
 }
 

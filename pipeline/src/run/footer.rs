@@ -82,7 +82,7 @@ impl Footer {
 
     /// The same of a file.
     pub fn of(path: &Path) -> Result<(Self, u64), Error> {
-        let source = Place::File(path.to_owned()).open().map_err(Error::io(path))?;
+        let source = Place::at(path).open().map_err(Error::io(path))?;
         Self::parse(path, Chunks::new(source))
     }
 

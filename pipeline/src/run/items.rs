@@ -1,8 +1,9 @@
 //! The items that a unit works on, in buckets.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use super::unit::digest;
+use super::unit::digest_all;
 use crate::operator::Item;
 use crate::place::Place;
 use crate::store::{Snapshot, Store};
@@ -21,9 +22,10 @@ pub const ALL: &str = "all";
 
 /// The items that a snapshot holds, as items for what stands below it.
 pub fn items_of(store: &Store, snapshot: &Snapshot) -> Vec<Item> {
+    let files: Vec<Arc<Path>> = snapshot.files.iter().map(|file| store.path(&file.path).into()).collect();
     let item = |entry: &crate::store::ItemEntry| Item {
-        key: Arc::from(entry.item.as_str()),
-        place: Place::File(store.path(&snapshot.files[entry.file].path)),
+        key: entry.item.clone(),
+        place: Place::File(files[entry.file].clone()),
         size: entry.bytes,
         digest: entry.output.clone(),
         stamp: None,
@@ -32,10 +34,43 @@ pub fn items_of(store: &Store, snapshot: &Snapshot) -> Vec<Item> {
     snapshot.items.iter().map(item).collect()
 }
 
+/// The items that a unit works on. Those that a snapshot holds are made when they are asked for: where there is nothing
+/// to do they are not.
+#[derive(Debug)]
+pub struct Items {
+    made: OnceLock<Arc<Vec<Item>>>,
+    of: Option<(Store, Arc<Snapshot>)>,
+}
+
+impl Items {
+    pub fn of(store: &Store, snapshot: &Arc<Snapshot>) -> Self {
+        Self { made: OnceLock::new(), of: Some((store.clone(), snapshot.clone())) }
+    }
+
+    pub fn get(&self) -> &Arc<Vec<Item>> {
+        self.made.get_or_init(|| {
+            let of = self.of.as_ref();
+            Arc::new(of.map(|(store, snapshot)| items_of(store, snapshot)).unwrap_or_default())
+        })
+    }
+
+    pub fn count(&self) -> u64 {
+        match &self.of {
+            Some((_, snapshot)) => snapshot.items.len() as u64,
+            None => self.get().len() as u64,
+        }
+    }
+}
+
+impl From<Arc<Vec<Item>>> for Items {
+    fn from(made: Arc<Vec<Item>>) -> Self {
+        Self { made: made.into(), of: None }
+    }
+}
+
 /// The digest of a set of items: keys and contents.
 pub fn digest_items(items: &[Item]) -> String {
-    let parts: Vec<&str> = items.iter().flat_map(|item| [&*item.key, item.digest.as_str()]).collect();
-    digest(&parts)
+    digest_all(items.iter().flat_map(|item| [&*item.key, &*item.digest]))
 }
 
 /// Cuts sorted items into buckets by the first bits of their keys' hashes. The number of bits
@@ -63,7 +98,7 @@ mod tests {
     use super::*;
 
     fn item(key: &str, size: u64) -> Item {
-        let place = Place::File(key.into());
+        let place = Place::at(key);
         Item { key: Arc::from(key), place, size, digest: key.into(), stamp: None, rows: None }
     }
 

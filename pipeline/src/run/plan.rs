@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::event::Status;
 use crate::operator::Item;
 use crate::spec::Pipeline;
-use crate::store::{Snapshot, Stamps};
+use crate::store::Snapshot;
 
 /// Records that an estimate is made from.
 const PAST: usize = 20;
@@ -75,10 +75,12 @@ pub(super) struct Verdict {
 impl Engine {
     /// What a run would do, stage by stage, in the order of the file. Writes nothing.
     pub fn plan(&self, pipeline: &Pipeline) -> Result<Vec<Planned>, Error> {
-        let mut known = self.knowledge();
+        let mut known = Known::default();
         let mut planned: BTreeMap<usize, Planned> = BTreeMap::new();
-        for unit in self.units(pipeline)? {
-            let verdict = self.verdict(pipeline, &unit, &mut known)?;
+        let units = self.units(pipeline)?;
+        for (index, unit) in units.iter().enumerate() {
+            let verdict = self.verdict(pipeline, unit, &mut known)?;
+            known.keep_for(pipeline, &units[index + 1..]);
             for stage in unit.stages() {
                 let own = stage == unit.stage;
                 let why = match verdict.action {
@@ -102,8 +104,8 @@ impl Engine {
                 }
             }
         }
-        for (stage, items) in &known.scans {
-            let reused = items.len() as u64;
+        for (stage, reused) in &known.scanned {
+            let reused = *reused;
             let entry = Planned {
                 stage: pipeline.stages[*stage].name.clone(),
                 operator: pipeline.stages[*stage].declaration.name,
@@ -115,11 +117,6 @@ impl Engine {
             planned.insert(*stage, entry);
         }
         Ok(planned.into_values().collect())
-    }
-
-    /// What is known before anything is looked at.
-    pub(super) fn knowledge(&self) -> Known {
-        Known { stamps: Stamps::load(&self.store), ..Known::default() }
     }
 
     /// What a run would do with a unit; what it leaves is then known, as far as it can be.
@@ -245,7 +242,7 @@ impl Engine {
                 "keeps nothing: its output goes straight on to the stages below it",
             ));
         }
-        let mut known = self.knowledge();
+        let mut known = Known::default();
         for unit in Unit::of(pipeline)? {
             let snapshot = self.resolve(pipeline, &unit, &mut known)?.and_then(|resolved| resolved.snapshot);
             if unit.stage == target {
@@ -280,7 +277,7 @@ impl Engine {
         let random = unit.stages().into_iter().any(|stage| pipeline.stages[stage].operator.random());
         let seed = random.then_some(pipeline.seed);
         let change = Change { old: record, chain: &chain, seed, reads: &resolved.reads };
-        let items = resolved.items.as_ref().map(|items| items.as_slice());
+        let items = resolved.items.as_ref().map(|items| items.get().as_slice());
         let computed: Option<HashSet<&str>> = tasks.map(computed_keys);
         let why = explain(&change, snapshot.as_deref(), items, computed.as_ref());
         match () {
@@ -342,9 +339,7 @@ fn provisional(tasks: &[Task]) -> Vec<Item> {
     let mut items = Vec::new();
     for task in tasks {
         let entries: BTreeMap<&str, &crate::store::ItemEntry> = match &task.shard {
-            Some(shard) if !task.due() => {
-                shard.0.items.iter().map(|entry| (entry.item.as_str(), entry)).collect()
-            }
+            Some(shard) if !task.due() => shard.0.items.iter().map(|entry| (&*entry.item, entry)).collect(),
             _ => BTreeMap::new(),
         };
         for (item, known) in task.bucket.items.iter().zip(&task.known) {
@@ -360,7 +355,7 @@ fn provisional(tasks: &[Task]) -> Vec<Item> {
                 },
             };
             let (digest, size) =
-                entry.map_or((String::new(), item.size), |entry| (entry.output.clone(), entry.bytes));
+                entry.map_or(("".into(), item.size), |entry| (entry.output.clone(), entry.bytes));
             items.push(Item { digest, size, stamp: None, rows: None, ..item.clone() });
         }
     }

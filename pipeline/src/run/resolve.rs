@@ -1,11 +1,11 @@
 //! What a unit reads, and whether its output is there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::columns::ItemColumns;
 use super::engine::Engine;
-use super::items::{Bucket, buckets, digest_items, items_of};
+use super::items::{Bucket, Items, buckets, digest_items};
 use super::unit::{Unit, digest};
 use super::vouch::Vouched;
 use crate::error::Error;
@@ -20,7 +20,7 @@ pub struct Resolved {
     pub inputs: String,
     pub reads: BTreeMap<String, String>,
     /// For item stages.
-    pub items: Option<Arc<Vec<Item>>>,
+    pub items: Option<Items>,
     /// What tables above say of the items.
     pub columns: Option<Arc<ItemColumns>>,
     pub snapshot: Option<Arc<Snapshot>>,
@@ -36,7 +36,8 @@ pub struct Known {
     /// In a plan, the items that a stage which is to be computed will leave.
     pub provisional: HashMap<usize, Arc<Vec<Item>>>,
     pub scans: HashMap<usize, Arc<Vec<Item>>>,
-    pub stamps: Stamps,
+    /// How many items were scanned.
+    pub scanned: BTreeMap<usize, u64>,
     /// Those that the run holds a lease on, by the unit's stage.
     pub fingerprints: HashMap<usize, String>,
     pub vouched: Vouched,
@@ -44,6 +45,21 @@ pub struct Known {
     pub reasons: HashMap<usize, Vec<String>>,
     /// Whether what is learnt of files may be kept.
     pub keeps: bool,
+}
+
+impl Known {
+    /// Forgets what none of these units reads.
+    pub fn keep_for(&mut self, pipeline: &Pipeline, units: &[Unit]) {
+        let heads: HashSet<usize> = units.iter().flat_map(Unit::feeds).map(|feed| feed.head).collect();
+        let scans = heads.iter().flat_map(|head| match pipeline.stages[*head].flow {
+            Flow::Table(_) => pipeline.scans(*head),
+            _ => vec![*head],
+        });
+        let scans: HashSet<usize> = scans.collect();
+        self.snapshots.retain(|stage, _| heads.contains(stage));
+        self.provisional.retain(|stage, _| heads.contains(stage));
+        self.scans.retain(|stage, _| scans.contains(stage));
+    }
 }
 
 impl Engine {
@@ -62,23 +78,23 @@ impl Engine {
             let digest = if unit.items && matches!(head.flow, Flow::Table(_)) {
                 let Some((chosen, said)) = self.chosen(pipeline, feed.head, known)? else { return Ok(None) };
                 let digest = digest_items(&chosen);
-                (items, columns) = (Some(Arc::new(chosen)), said);
+                (items, columns) = (Some(Arc::new(chosen).into()), said);
                 digest
             } else if unit.items
                 && let Some(left) = known.provisional.get(&feed.head)
             {
-                items = Some(left.clone());
+                items = Some(left.clone().into());
                 digest_items(left)
             } else if head.materialises() {
                 let Some(snapshot) = known.snapshots.get(&feed.head) else { return Ok(None) };
                 if unit.items {
-                    items = Some(Arc::new(items_of(&self.store, snapshot)));
+                    items = Some(Items::of(&self.store, snapshot));
                 }
                 snapshot.digest.clone()
             } else {
                 let found = self.scan(pipeline, feed.head, known)?;
                 let digest = digest_items(&found);
-                items = Some(found);
+                items = Some(found.into());
                 digest
             };
             reads.insert(head.name.clone(), digest.clone());
@@ -116,7 +132,7 @@ impl Engine {
                 return Err(pipeline.error_at(table, "", message));
             };
             if let Some(row) = columns.digest(key)? {
-                item.digest = digest(&[&item.digest, &row]);
+                item.digest = digest(&[&item.digest, &row]).into();
             }
             items.push(item);
         }
@@ -139,21 +155,29 @@ impl Engine {
         let wrong =
             |invalid: crate::operator::Invalid| pipeline.error_at(stage, &invalid.parameter, invalid.message);
         let mut items = scan.scan().map_err(wrong)?;
-        let digested = known.stamps.digest(&mut items, self.options.threads, &self.cancel);
-        if digested.is_err() && known.keeps {
-            known.stamps.save(&self.store)?;
+        let mut stamps = Stamps::load(&self.store);
+        let digested = stamps.digest(&mut items, self.options.threads, &self.cancel);
+        if known.keeps
+            && let Err(error) = stamps.save(&self.store)
+        {
+            // They are a cache, and a store that cannot be written can still be read.
+            let name = &pipeline.stages[stage].name;
+            self.message(name, format!("the cache of stamps was not saved: {error}"));
         }
         digested?;
         let items = Arc::new(items);
+        known.scanned.insert(stage, items.len() as u64);
         known.scans.insert(stage, items.clone());
         Ok(items)
     }
 
     pub(super) fn buckets(&self, pipeline: &Pipeline, unit: &Unit, resolved: &Resolved) -> Vec<Bucket> {
         match (&resolved.items, pipeline.stages[unit.stage].operator.body()) {
-            (Some(items), Body::Sink(sink)) => buckets(&resolved.fingerprint, items, sink.storage().target),
+            (Some(items), Body::Sink(sink)) => {
+                buckets(&resolved.fingerprint, items.get(), sink.storage().target)
+            }
             (Some(items), Body::Tabulate(tabulate)) => {
-                buckets(&resolved.fingerprint, items, tabulate.storage().target)
+                buckets(&resolved.fingerprint, items.get(), tabulate.storage().target)
             }
             _ => Vec::new(),
         }

@@ -23,7 +23,7 @@ pub struct Task {
     /// What its shard says, where that exists.
     pub shard: Option<Arc<(Footer, u64)>>,
     /// What other shards say of each item; as long as the bucket.
-    pub known: Vec<Option<Known>>,
+    pub known: Vec<Option<Box<Known>>>,
     /// Whether the shard is written again although it exists.
     pub again: bool,
 }
@@ -232,7 +232,7 @@ fn find(store: &Store, task: &mut Task, shards: Vec<String>, again: Again) -> Re
             let Some(&(index, digest)) = wanted.get(key) else { continue };
             if digest == input {
                 wanted.remove(key);
-                task.known[index] = Some(Known { shard: shard.clone(), fate });
+                task.known[index] = Some(Box::new(Known { shard: shard.clone(), fate }));
             }
         }
     }

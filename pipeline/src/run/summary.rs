@@ -54,7 +54,7 @@ impl Engine {
             let stage = unit.stages().get(entry.operator).map_or(unit.stage, |stage| *stage);
             (self.reporter)(Event::Rejected {
                 stage: pipeline.stages[stage].name.clone(),
-                item: entry.item.clone(),
+                item: entry.item.to_string(),
                 class: entry.class.clone(),
                 offset: entry.offset.clone(),
                 message: entry.message.clone(),

@@ -156,6 +156,11 @@ impl Feed {
 
 /// A short digest of a list of texts.
 pub fn digest(parts: &[&str]) -> String {
+    digest_all(parts.iter().copied())
+}
+
+/// The same of texts that are not in a list.
+pub fn digest_all<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());

@@ -21,10 +21,12 @@ impl Engine {
     /// Why a stage would be computed, or one item of it, a cause a line. Writes nothing.
     pub fn causes(&self, pipeline: &Pipeline, stage: &str, item: Option<&str>) -> Result<Vec<String>, Error> {
         let target = pipeline.find(stage)?;
-        let mut known = self.knowledge();
+        let mut known = Known::default();
         let mut lines = Vec::new();
-        for unit in Unit::of(pipeline)? {
-            let verdict = self.verdict(pipeline, &unit, &mut known)?;
+        let units = Unit::of(pipeline)?;
+        for (index, unit) in units.iter().enumerate() {
+            let verdict = self.verdict(pipeline, unit, &mut known)?;
+            known.keep_for(pipeline, &units[index + 1..]);
             let concerned = unit.stages().contains(&target)
                 || unit.feeds().any(|feed| feed.head == target && !pipeline.stages[target].materialises());
             if !concerned {
@@ -32,9 +34,9 @@ impl Engine {
             }
             let name = &pipeline.stages[unit.stage].name;
             match item {
-                Some(item) => lines.extend(self.item(pipeline, &unit, &verdict, item)?),
+                Some(item) => lines.extend(self.item(pipeline, unit, &verdict, item)?),
                 None => lines.extend(
-                    self.stage(pipeline, &unit, &verdict, &known)?
+                    self.stage(pipeline, unit, &verdict, &known)?
                         .into_iter()
                         .map(|line| format!("{name}: {line}")),
                 ),
@@ -67,7 +69,7 @@ impl Engine {
             verdict
                 .resolved
                 .as_ref()
-                .and_then(|resolved| resolved.items.as_ref().map(|items| items.as_slice())),
+                .and_then(|resolved| resolved.items.as_ref().map(|items| items.get().as_slice())),
         ) {
             let mut changes = ItemChanges::of(old, items);
             if !verdict.tasks.is_empty() {
@@ -108,7 +110,7 @@ impl Engine {
         let items = verdict
             .resolved
             .as_ref()
-            .and_then(|resolved| resolved.items.as_ref().map(|items| items.as_slice()));
+            .and_then(|resolved| resolved.items.as_ref().map(|items| items.get().as_slice()));
         let Some(items) = items else {
             let why = match verdict.action {
                 Status::Reused => "nothing to do".to_owned(),
@@ -133,7 +135,7 @@ impl Engine {
         match before {
             _ if !due => lines.push(format!("item {key} is reused ({})", blake(&item.digest))),
             None if old.is_some() => lines.push(format!("item {key} is new ({})", blake(&item.digest))),
-            Some((_, digest)) if digest != item.digest => lines.push(changed(key, digest, &item.digest)),
+            Some((_, digest)) if *digest != *item.digest => lines.push(changed(key, digest, &item.digest)),
             _ => {
                 let causes = verdict.why.iter().filter(|line| !is_of_items(line));
                 lines.extend(causes.map(|cause| format!("item {key} is computed: {cause}")));
@@ -151,15 +153,15 @@ fn outcome(pipeline: &Pipeline, unit: &Unit, old: &Snapshot, key: &str) -> Optio
     let stages = unit.stages();
     let stage =
         |operator: usize| stages.get(operator).map_or("", |stage| pipeline.stages[*stage].name.as_str());
-    if let Some(entry) = old.filtered.iter().find(|entry| entry.item == key) {
+    if let Some(entry) = old.filtered.iter().find(|entry| *entry.item == *key) {
         return Some(format!("the last run filtered it at {}: {}", stage(entry.operator), entry.reason));
     }
-    if let Some(entry) = old.rejected.iter().find(|entry| entry.item == key) {
+    if let Some(entry) = old.rejected.iter().find(|entry| *entry.item == *key) {
         let place = if entry.offset.is_empty() { String::new() } else { format!("{}: ", entry.offset) };
         let at = stage(entry.operator);
         return Some(format!("the last run rejected it at {at}: {place}{}: {}", entry.class, entry.message));
     }
-    let entry = old.items.iter().find(|entry| entry.item == key)?;
+    let entry = old.items.iter().find(|entry| *entry.item == *key)?;
     Some(format!("the last run kept {} rows of it", entry.rows))
 }
 

@@ -143,7 +143,7 @@ impl Home for Folder {
 
     fn open(&self, path: &str) -> Result<Box<dyn Source>, Error> {
         let path = self.path(path);
-        Place::File(path.clone()).open().map_err(Error::io(&path))
+        Place::at(&path).open().map_err(Error::io(&path))
     }
 
     fn fetch(&self, path: &str) -> Result<PathBuf, Error> {

@@ -231,7 +231,7 @@ impl Home for Objects {
         let meta = self.remote.head(path)?.ok_or_else(|| self.missing(path))?;
         if self.is_current(path, &meta) {
             let copy = self.copy(path);
-            return Place::File(copy.clone()).open().map_err(Error::io(&copy));
+            return Place::at(&copy).open().map_err(Error::io(&copy));
         }
         Ok(Box::new(self.remote.open(path, meta)))
     }

@@ -1,7 +1,10 @@
 //! Snapshots: which files a stage's output consists of.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, stamps, text};
@@ -46,11 +49,14 @@ pub struct StoredFile {
 /// An item of an output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemEntry {
-    pub item: String,
+    #[serde(deserialize_with = "text")]
+    pub item: Arc<str>,
     /// The digest of what went in.
-    pub input: String,
+    #[serde(deserialize_with = "text")]
+    pub input: Arc<str>,
     /// The digest of its rows.
-    pub output: String,
+    #[serde(deserialize_with = "text")]
+    pub output: Arc<str>,
     /// Which of the files has them, the first row and their number.
     pub file: usize,
     pub first: u64,
@@ -62,14 +68,35 @@ pub struct ItemEntry {
 /// An item that an operator left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Filtered {
-    pub item: String,
-    pub input: String,
+    #[serde(deserialize_with = "text")]
+    pub item: Arc<str>,
+    #[serde(deserialize_with = "text")]
+    pub input: Arc<str>,
     /// Which operator of the chain.
     pub operator: usize,
     pub reason: String,
     /// Which of a snapshot's files says so.
     #[serde(default, skip_serializing_if = "is_first")]
     pub file: usize,
+}
+
+/// A text that is only copied once.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Arc<str>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a text")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(text.into())
+        }
+    }
+
+    deserializer.deserialize_str(Text)
 }
 
 fn is_first(file: &usize) -> bool {
@@ -79,8 +106,10 @@ fn is_first(file: &usize) -> bool {
 /// An item that an operator could not use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejected {
-    pub item: String,
-    pub input: String,
+    #[serde(deserialize_with = "text")]
+    pub item: Arc<str>,
+    #[serde(deserialize_with = "text")]
+    pub input: Arc<str>,
     /// Which operator of the chain.
     pub operator: usize,
     pub class: String,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ pub const NAME: &str = "stamps";
 /// Digests by absolute path, for members of archives with their offset. Losing it costs time only.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Stamps {
-    files: BTreeMap<String, (Stamp, String)>,
+    files: BTreeMap<String, (Stamp, Arc<str>)>,
     #[serde(skip)]
     changed: bool,
 }
@@ -75,7 +75,7 @@ impl Stamps {
             for _ in 0..threads.min(unknown.len()) {
                 scope.spawn(|| {
                     while let Some(&index) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let digest = digest_place(&view[index].place, cancel);
+                        let digest = digest_place(&view[index].place, cancel).map(Arc::<str>::from);
                         if let Ok(mut found) = found.lock() {
                             found.push((index, digest));
                         }
@@ -89,7 +89,7 @@ impl Stamps {
             let item = &mut items[index];
             match (digest, item.stamp, item.place.file()) {
                 (Ok(digest), Some(stamp), Some(file)) => {
-                    item.digest.clone_from(&digest);
+                    item.digest = digest.clone();
                     self.files.insert(name(&item.place, file), (stamp, digest));
                     self.changed = true;
                 }
@@ -149,12 +149,10 @@ fn digest(mut from: impl Read, cancel: &CancellationToken) -> Result<std::io::Re
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn item(place: Place) -> Item {
-        Item { key: Arc::from("a"), place, size: 0, digest: String::new(), stamp: None, rows: None }
+        Item { key: Arc::from("a"), place, size: 0, digest: "".into(), stamp: None, rows: None }
     }
 
     #[test]
@@ -162,20 +160,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.tar");
         std::fs::write(&path, b"..onetwoone").unwrap();
-        let slice = |offset| item(Place::Slice { path: path.clone(), offset, length: 3 });
-        let damaged = Place::Deflated { path: path.clone(), offset: 5, packed: 6, length: 9, crc: 0 };
-        let object = Item { digest: "etag-1".into(), size: 7, ..item(Place::File("nowhere".into())) };
-        let mut items = vec![
-            slice(2),
-            slice(5),
-            slice(8),
-            item(Place::File(path.clone())),
-            item(damaged),
-            object.clone(),
-        ];
+        let slice = |offset| item(Place::Slice { path: path.as_path().into(), offset, length: 3 });
+        let damaged =
+            Place::Deflated { path: path.as_path().into(), offset: 5, packed: 6, length: 9, crc: 0 };
+        let object = Item { digest: "etag-1".into(), size: 7, ..item(Place::at("nowhere")) };
+        let mut items =
+            vec![slice(2), slice(5), slice(8), item(Place::at(&path)), item(damaged), object.clone()];
         let (mut stamps, cancel) = (Stamps::default(), CancellationToken::new());
         stamps.digest(&mut items, 2, &cancel).unwrap();
-        let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        let digest = |bytes: &[u8]| Arc::<str>::from(blake3::hash(bytes).to_hex().as_str());
         assert_eq!(items[0].digest, digest(b"one"));
         assert_eq!(items[1].digest, digest(b"two"));
         assert_eq!((&items[2].digest, items[2].size), (&items[0].digest, 3));
@@ -190,7 +183,7 @@ mod tests {
         }
         let mut again = vec![slice(2), slice(5)];
         stamps.digest(&mut again, 2, &cancel).unwrap();
-        assert!(again.iter().all(|item| item.digest == "known"));
+        assert!(again.iter().all(|item| &*item.digest == "known"));
         std::fs::write(&path, b"..oneTWOone!").unwrap();
         let mut again = vec![slice(2), slice(5)];
         stamps.digest(&mut again, 2, &cancel).unwrap();

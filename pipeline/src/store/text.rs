@@ -22,8 +22,8 @@ pub fn unseal(path: &Path, sealed: Vec<u8>) -> Result<String, Error> {
     if blake3::hash(body.as_bytes()).to_hex().as_str() != digest {
         return Err(damaged());
     }
-    let begin = text.len() - body.len();
-    Ok(text.split_off(begin))
+    text.drain(..text.len() - body.len());
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Request {
     key: String,
     place: Place,
     size: u64,
-    digest: String,
+    digest: Arc<str>,
     stamp: Option<Stamp>,
     rows: Option<(u64, u64)>,
     seed: u64,

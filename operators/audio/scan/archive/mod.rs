@@ -151,7 +151,10 @@ fn take(listing: Listing, path: &Path, key: &str, prefix: &str, found: &mut Foun
             .map_err(|error| wrong(format!("{} cannot be looked at: {error}", path.display())))?
             .len();
         let message = format!("the archive {message}");
-        found.add(key.to_owned(), Place::Refused { path: path.to_owned(), offset: 0, length, message });
+        found.add(
+            key.to_owned(),
+            Place::Refused { path: path.into(), offset: 0, length, message: message.into() },
+        );
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use etude_pipeline::place::Place;
 use tar::{EntryType, Header, PaxExtensions};
@@ -28,8 +29,8 @@ struct Announced {
     sparse: bool,
 }
 
-struct Reader<'a> {
-    path: &'a Path,
+struct Reader {
+    path: Arc<Path>,
     file: BufReader<File>,
     at: u64,
     length: u64,
@@ -42,7 +43,8 @@ pub(super) fn members(path: &Path) -> Result<Listing, Failure> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     let file = BufReader::with_capacity(1 << 16, file);
-    let mut reader = Reader { path, file, at: 0, length, members: BTreeMap::new(), links: Vec::new() };
+    let mut reader =
+        Reader { path: path.into(), file, at: 0, length, members: BTreeMap::new(), links: Vec::new() };
     let broken = reader.read()?;
     let Reader { mut members, links, .. } = reader;
     for (name, to) in links {
@@ -54,7 +56,7 @@ pub(super) fn members(path: &Path) -> Result<Listing, Failure> {
     Ok(Listing { members, broken })
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Goes through all headers; what is wrong if it cannot.
     fn read(&mut self) -> io::Result<Option<String>> {
         let mut announced = Announced::default();
@@ -119,10 +121,10 @@ impl Reader<'_> {
             about.link.clone().or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
         };
         let refused = |message: &str| Place::Refused {
-            path: self.path.to_owned(),
+            path: self.path.clone(),
             offset: data.min(self.length),
             length: size.min(self.length.saturating_sub(data)),
-            message: message.to_owned(),
+            message: message.into(),
         };
         let place = match header.entry_type() {
             EntryType::Link => {
@@ -143,7 +145,7 @@ impl Reader<'_> {
                 } else if data.saturating_add(size) > self.length {
                     refused("the member is cut short, as its archive is")
                 } else {
-                    Place::Slice { path: self.path.to_owned(), offset: data, length: size }
+                    Place::Slice { path: self.path.clone(), offset: data, length: size }
                 }
             }
             EntryType::GNUSparse => refused("the member is a sparse file"),

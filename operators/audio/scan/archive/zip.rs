@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
 use etude_pipeline::place::Place;
 use zip::result::ZipError;
@@ -12,7 +13,7 @@ use super::{Failure, Listing, blames_content};
 use crate::scan::{Archives, name};
 
 pub(super) fn members(path: &Path, archives: &Archives) -> Result<Listing, Failure> {
-    let file = File::open(path)?;
+    let (file, shared) = (File::open(path)?, Arc::<Path>::from(path));
     let packed = file.metadata()?.len();
     let mut archive = match ZipArchive::new(BufReader::new(file)) {
         Ok(archive) => archive,
@@ -30,7 +31,7 @@ pub(super) fn members(path: &Path, archives: &Archives) -> Result<Listing, Failu
             _ => None,
         };
         let Some(name) = name else { continue };
-        let place = member(&mut archive, index, path, packed)?;
+        let place = member(&mut archive, index, &shared, packed)?;
         if let Place::Deflated { length, .. } = place {
             unpacked = unpacked.saturating_add(length);
         }
@@ -44,15 +45,15 @@ pub(super) fn members(path: &Path, archives: &Archives) -> Result<Listing, Failu
 fn member(
     archive: &mut ZipArchive<BufReader<File>>,
     index: usize,
-    path: &Path,
+    path: &Arc<Path>,
     end: u64,
 ) -> Result<Place, Failure> {
-    let path = path.to_owned();
+    let path = path.clone();
     let member = match archive.by_index_raw(index) {
         Ok(member) => member,
         Err(ZipError::Io(error)) if !blames_content(&error) => return Err(error.into()),
         Err(error) => {
-            let message = format!("the member is damaged: {error}");
+            let message = format!("the member is damaged: {error}").into();
             return Ok(Place::Refused { path, offset: 0, length: 0, message });
         }
     };
@@ -74,7 +75,7 @@ fn member(
             method => format!("the member is packed as {method}: stored and deflated members are read"),
         }
     };
-    Ok(Place::Refused { path, offset, length: packed.min(end - offset), message })
+    Ok(Place::Refused { path, offset, length: packed.min(end - offset), message: message.into() })
 }
 
 /// Some programs write the separator of their system.

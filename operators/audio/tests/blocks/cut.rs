@@ -21,8 +21,8 @@ fn outcome(path: &Path, operators: &[(&str, Value)], block: usize) -> Outcome {
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);
-    let (key, digest) = (Arc::from("a.wav"), String::new());
-    let item = Item { key, place: Place::File(path.into()), size: 0, digest, stamp: None, rows: None };
+    let key = Arc::from("a.wav");
+    let item = Item { key, place: Place::at(path), size: 0, digest: "".into(), stamp: None, rows: None };
     let (mut clips, mut trail) = (Clips::default(), Trail::new(chain.len(), None));
     let mut instance = chain.instance(0, &CancellationToken::new()).unwrap();
     let step = instance.run(&item, &mut clips, &mut trail, false);

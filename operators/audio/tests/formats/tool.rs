@@ -139,9 +139,9 @@ pub fn decode(path: &Path, parameters: Value) -> Result<Decoded, Stop> {
     let key = path.file_name().unwrap().to_string_lossy();
     let item = Item {
         key: Arc::from(&*key),
-        place: Place::File(path.into()),
+        place: Place::at(path),
         size: 0,
-        digest: String::new(),
+        digest: "".into(),
         stamp: None,
         rows: None,
     };

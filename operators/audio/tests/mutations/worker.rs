@@ -126,8 +126,8 @@ impl Decoders {
 
 fn decode(instance: &mut Instance, path: &Path, key: &str) -> Outcome {
     let size = std::fs::metadata(path).unwrap().len();
-    let place = Place::File(path.into());
-    let item = Item { key: Arc::from(key), place, size, digest: String::new(), stamp: None, rows: None };
+    let place = Place::at(path);
+    let item = Item { key: Arc::from(key), place, size, digest: "".into(), stamp: None, rows: None };
     let mut sum = Sum::default();
     let step = instance.run(&item, &mut sum, &mut Trail::new(1, None), false);
     let digest = *sum.hasher.finalize().as_bytes();

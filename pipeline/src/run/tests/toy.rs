@@ -100,9 +100,9 @@ impl Scan for Scanned {
         let item = |(key, content): (&String, &u32)| Item {
             key: Arc::from(key.as_str()),
             // What the item holds, and of which corpus it is, for `cut`.
-            place: Place::File(format!("{}/{content}", self.name).into()),
+            place: Place::at(format!("{}/{content}", self.name)),
             size: 10,
-            digest: format!("content-{content}"),
+            digest: format!("content-{content}").into(),
             stamp: None,
             rows: None,
         };
