@@ -66,8 +66,11 @@ impl Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     pub size: u64,
-    /// Nanoseconds since 1970.
-    pub modified: i128,
+    /// When it was last written, in nanoseconds since 1970. A program may set it.
+    pub modified: i64,
+    /// When anything about it last changed, its name in a folder aside; the system alone sets it. 0 where it is not
+    /// known.
+    pub changed: i64,
     pub inode: u64,
 }
 
@@ -75,15 +78,26 @@ impl Stamp {
     /// The stamp of a file as it is now.
     pub fn of(path: &Path) -> std::io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
+        let nanos = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         let modified = match metadata.modified()?.duration_since(std::time::UNIX_EPOCH) {
-            Ok(after) => after.as_nanos() as i128,
-            Err(before) => -(before.duration().as_nanos() as i128),
+            Ok(after) => nanos(after),
+            Err(before) => -nanos(before.duration()),
         };
         #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        let (changed, inode) = {
+            use std::os::unix::fs::MetadataExt;
+            let seconds = metadata.ctime().saturating_mul(1_000_000_000);
+            (seconds.saturating_add(metadata.ctime_nsec()), metadata.ino())
+        };
         #[cfg(not(unix))]
-        let inode = 0;
-        Ok(Self { size: metadata.len(), modified, inode })
+        let (changed, inode) = (0, 0);
+        Ok(Self { size: metadata.len(), modified, changed, inode })
+    }
+
+    /// Whether the content may be another. A second name or other rights, which a backup may give to a file, say nothing
+    /// of it.
+    pub fn is_of_other_content(&self, other: &Self) -> bool {
+        (self.size, self.modified, self.inode) != (other.size, other.modified, other.inode)
     }
 }
 

@@ -163,7 +163,7 @@ fn work(
     if complete {
         // A file that changed while it was read has given neither its old nor its new content.
         if let Some(stamp) = item.stamp
-            && item.place.stamp().ok().flatten() != Some(stamp)
+            && item.place.stamp().ok().flatten().is_none_or(|now| now.is_of_other_content(&stamp))
         {
             step = Err(Stop::Transient { message: "the file changed while it was read".into() });
         } else {

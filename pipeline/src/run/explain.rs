@@ -89,21 +89,22 @@ pub struct ItemChanges<'a> {
 }
 
 impl<'a> ItemChanges<'a> {
-    /// What changed since a snapshot.
+    /// What changed since a snapshot. Both are sorted by key.
     pub fn of(snapshot: &'a Snapshot, items: &'a [Item]) -> Self {
-        let old: BTreeMap<&str, &str> = snapshot_inputs(snapshot).collect();
         let mut changes = Self::default();
-        let mut now = HashSet::with_capacity(items.len());
+        let mut old = sorted(snapshot).into_iter().peekable();
         for item in items {
             let (key, digest) = (&*item.key, &*item.digest);
-            now.insert(key);
-            match old.get(key) {
+            while let Some((gone, _)) = old.next_if(|(old, _)| *old < key) {
+                changes.removed.push(gone);
+            }
+            match old.next_if(|(old, _)| *old == key) {
                 None => changes.added.push((key, digest)),
-                Some(before) if *before != digest => changes.changed.push((key, before, digest)),
+                Some((_, before)) if before != digest => changes.changed.push((key, before, digest)),
                 Some(_) => {}
             }
         }
-        changes.removed = old.keys().filter(|key| !now.contains(*key)).copied().collect();
+        changes.removed.extend(old.map(|(gone, _)| gone));
         changes
     }
 }
@@ -124,6 +125,13 @@ pub fn snapshot_inputs(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)
     let filtered = snapshot.filtered.iter().map(|entry| (&*entry.item, &*entry.input));
     let rejected = snapshot.rejected.iter().map(|entry| (&*entry.item, &*entry.input));
     kept.chain(filtered).chain(rejected)
+}
+
+/// The same, sorted by key.
+fn sorted(snapshot: &Snapshot) -> Vec<(&str, &str)> {
+    let mut inputs: Vec<_> = snapshot_inputs(snapshot).collect();
+    inputs.sort();
+    inputs
 }
 
 fn item_differences(snapshot: &Snapshot, items: &[Item], computed: Option<&HashSet<&str>>) -> Vec<String> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::before::Before;
 use super::engine::Engine;
-use super::explain::{Change, explain, snapshot_inputs};
+use super::explain::{Change, ItemChanges, explain, snapshot_inputs};
 use super::footer::Fate;
 use super::resolve::{Known, Resolved};
 use super::reuse::{Again, Task};
@@ -169,7 +169,8 @@ impl Engine {
         } else if unit.items {
             let old = verdict.before.as_ref().and_then(|before| before.snapshot.as_deref());
             let tasks = self.tasks(self.buckets(pipeline, unit, &resolved), again, old)?;
-            verdict.items = counts(&tasks, old);
+            let items = resolved.items.as_ref().map_or(&[][..], |items| items.get().as_slice());
+            verdict.items = counts(&tasks, old, items);
             let computed = verdict.items.new + verdict.items.changed;
             // Without any item to be computed there is still a listing to be written.
             verdict.action = if verdict.items.reused > 0 { Status::Partial } else { Status::Computed };
@@ -314,22 +315,17 @@ fn removed<'a>(old: &Snapshot, now: impl Iterator<Item = &'a str>) -> u64 {
     snapshot_keys(old).filter(|key| !now.contains(key)).count() as u64
 }
 
-fn counts(tasks: &[Task], old: Option<&Snapshot>) -> ItemCounts {
-    let before: HashSet<&str> = old.map(|old| snapshot_keys(old).collect()).unwrap_or_default();
+fn counts(tasks: &[Task], old: Option<&Snapshot>, items: &[Item]) -> ItemCounts {
+    let mut computed = computed_keys(tasks);
+    let all = computed.len() as u64;
     let mut counts = ItemCounts::default();
-    for task in tasks {
-        for (item, known) in task.bucket.items.iter().zip(&task.known) {
-            if !task.due() || known.is_some() {
-                counts.reused += 1;
-            } else if before.contains(&*item.key) {
-                counts.changed += 1;
-            } else {
-                counts.new += 1;
-            }
-        }
+    if let Some(old) = old {
+        snapshot_keys(old).filter(|key| computed.remove(key)).for_each(drop);
+        counts.removed = ItemChanges::of(old, items).removed.len() as u64;
     }
-    let now = tasks.iter().flat_map(|task| &task.bucket.items).map(|item| &*item.key);
-    counts.removed = old.map_or(0, |old| removed(old, now));
+    counts.new = computed.len() as u64;
+    counts.changed = all - counts.new;
+    counts.reused = items.len() as u64 - all;
     counts
 }
 
@@ -338,10 +334,12 @@ fn counts(tasks: &[Task], old: Option<&Snapshot>) -> ItemCounts {
 fn provisional(tasks: &[Task]) -> Vec<Item> {
     let mut items = Vec::new();
     for task in tasks {
-        let entries: BTreeMap<&str, &crate::store::ItemEntry> = match &task.shard {
-            Some(shard) if !task.due() => shard.0.items.iter().map(|entry| (&*entry.item, entry)).collect(),
-            _ => BTreeMap::new(),
+        // In the order of keys, like the bucket.
+        let entries = match &task.shard {
+            Some(shard) if !task.due() => shard.0.items.as_slice(),
+            _ => &[],
         };
+        let mut entries = entries.iter().peekable();
         for (item, known) in task.bucket.items.iter().zip(&task.known) {
             let entry = match known {
                 Some(known) => match &known.fate {
@@ -349,8 +347,8 @@ fn provisional(tasks: &[Task]) -> Vec<Item> {
                     _ => continue,
                 },
                 None if task.due() => None,
-                None => match entries.get(&*item.key) {
-                    Some(entry) => Some(*entry),
+                None => match entries.next_if(|entry| entry.item == item.key) {
+                    Some(entry) => Some(entry),
                     None => continue,
                 },
             };

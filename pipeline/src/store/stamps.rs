@@ -1,14 +1,15 @@
 //! A cache of the digests of files and members of archives, so that what looks the same is not read again.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio_util::sync::CancellationToken;
 
 use super::{Store, file, scratch, text};
@@ -19,10 +20,13 @@ use crate::place::Place;
 /// Where it is, below the folder of this machine.
 pub const NAME: &str = "stamps";
 
+type Digests = HashMap<String, (Stamp, Arc<str>)>;
+
 /// Digests by absolute path, for members of archives with their offset. Losing it costs time only.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Stamps {
-    files: BTreeMap<String, (Stamp, Arc<str>)>,
+    #[serde(serialize_with = "sorted")]
+    files: Digests,
     #[serde(skip)]
     changed: bool,
 }
@@ -52,20 +56,17 @@ impl Stamps {
         threads: usize,
         cancel: &CancellationToken,
     ) -> Result<(), Error> {
-        let mut unknown = Vec::new();
-        for (index, item) in items.iter_mut().enumerate() {
-            if !item.digest.is_empty() {
-                continue;
-            }
-            let Some(file) = item.place.file() else { continue };
-            let stamp = Stamp::of(file).map_err(Error::io(file))?;
-            item.stamp = Some(stamp);
-            item.size = item.place.length().unwrap_or(stamp.size);
-            match self.files.get(&name(&item.place, file)) {
-                Some((known, digest)) if *known == stamp => item.digest.clone_from(digest),
-                _ => unknown.push(index),
-            }
-        }
+        let (part, known) = (items.len().div_ceil(threads.max(1)).max(1), &self.files);
+        let looked: Vec<_> = std::thread::scope(|scope| {
+            let look = |(index, part_of): (usize, &'_ mut [Item])| look(part_of, index * part, known);
+            let threads: Vec<_> =
+                items.chunks_mut(part).enumerate().map(|part| scope.spawn(move || look(part))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| Err(Error::Other("a thread ended early".into())))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        let mut unknown = looked.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
         // The largest first, so that no thread is left with it while the others have nothing to do.
         unknown.sort_by_key(|index| std::cmp::Reverse(items[*index].size));
         let next = AtomicUsize::new(0);
@@ -101,9 +102,35 @@ impl Stamps {
     }
 }
 
+/// The same files give the same text.
+fn sorted<S: Serializer, V: Serialize>(files: &HashMap<String, V>, to: S) -> Result<S::Ok, S::Error> {
+    files.iter().collect::<BTreeMap<_, _>>().serialize(to)
+}
+
+/// Fills in what is known, of items from the one with the number `first` on; gives the numbers of the others.
+fn look(items: &mut [Item], first: usize, known: &Digests) -> Result<Vec<usize>, Error> {
+    let mut unknown = Vec::new();
+    for (index, item) in items.iter_mut().enumerate() {
+        if !item.digest.is_empty() {
+            continue;
+        }
+        let Some(file) = item.place.file() else { continue };
+        let stamp = Stamp::of(file).map_err(Error::io(file))?;
+        item.stamp = Some(stamp);
+        item.size = item.place.length().unwrap_or(stamp.size);
+        match known.get(&name(&item.place, file)) {
+            Some((known, digest)) if *known == stamp => item.digest.clone_from(digest),
+            _ => unknown.push(first + index),
+        }
+    }
+    Ok(unknown)
+}
+
 fn name(place: &Place, file: &Path) -> String {
-    let absolute = std::path::absolute(file);
-    let path = absolute.as_deref().unwrap_or(file).to_string_lossy();
+    let absolute =
+        if file.is_absolute() { Ok(file.into()) } else { std::path::absolute(file).map(Cow::from) };
+    let absolute = absolute.unwrap_or_else(|_| file.into());
+    let path = absolute.to_string_lossy();
     place.offset().map_or_else(|| path.to_string(), |offset| format!("{path}#{offset}"))
 }
 
@@ -188,5 +215,27 @@ mod tests {
         let mut again = vec![slice(2), slice(5)];
         stamps.digest(&mut again, 2, &cancel).unwrap();
         assert_eq!((&again[0].digest, &again[1].digest), (&digest(b"one"), &digest(b"TWO")));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_whose_time_was_set_back_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        std::fs::write(&path, b"one").unwrap();
+        let (mut stamps, cancel) = (Stamps::default(), CancellationToken::new());
+        let mut digest = || {
+            let mut items = [item(Place::at(&path))];
+            stamps.digest(&mut items, 1, &cancel).unwrap();
+            items[0].digest.clone()
+        };
+        let (before, time) = (digest(), std::fs::metadata(&path).unwrap().modified().unwrap());
+        // Coarse clocks of file systems tick every few milliseconds.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let mut file = File::options().write(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut file, b"two").unwrap();
+        file.set_modified(time).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), time);
+        assert_ne!(digest(), before);
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn unpack(path: &Path, kind: Kind, archives: &Archives) -> Result<Spo
     let folder = folder(path)?;
     let stamp = Stamp::of(path)?;
     let absolute = std::path::absolute(path)?;
-    let mark = format!("{}\n{} {} {}", absolute.display(), stamp.size, stamp.modified, stamp.inode);
+    let Stamp { size, modified, changed, inode } = stamp;
+    let mark = format!("{}\n{size} {modified} {changed} {inode}", absolute.display());
     let name = blake3::hash(mark.as_bytes()).to_hex();
     let whole = folder.join(format!("{name}.tar"));
     let part = folder.join(format!("{name}.part.tar"));
