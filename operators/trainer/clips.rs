@@ -88,7 +88,7 @@ impl Clips {
             let (path, row) = found.ok_or_else(|| Error::Input(format!("there is no clip {clip}")))?;
             let item = Item {
                 key: Arc::from(""),
-                place: Place::at(&path),
+                place: Place::at(path),
                 size: 0,
                 digest: "".into(),
                 stamp: None,

@@ -115,7 +115,7 @@ impl Engine {
             let begin = Instant::now();
             let name = pipeline.stages[unit.stage].name.clone();
             let resolved = self
-                .resolve(pipeline, &unit, &mut known)?
+                .resolve(pipeline, unit, &mut known)?
                 .ok_or_else(|| Error::stage(&name, "reads a stage that has no output"))?;
             let again = self.again(pipeline, unit);
             let there = resolved.snapshot.clone().filter(|snapshot| match again {
