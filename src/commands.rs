@@ -61,17 +61,23 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Log { store, last, json } => {
-            print(&history::log(&open(&store)?, last, json)?);
+            print(&history::log(&there(&store)?, last, json)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Gc { store, apply, keep, json } => {
-            let garbage = open(&store)?.gc(keep.into(), apply)?;
-            print(&keep::garbage(&garbage, apply, json)?);
+            let found = there(&store)?.gc(keep.into(), apply)?;
+            for record in &found.unreadable {
+                eprintln!(
+                    "{record} is damaged, so all results are kept: `etude verify FILE --repair` removes it"
+                );
+            }
+            print(&keep::garbage(&found.garbage, apply, json)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify { file, settings, store, limits, repair, json } => {
+            there(&store)?;
             let verified = looking(&store, options(Some(&limits)))?.verify(repair)?;
-            print(&keep::verified(&verified, json)?);
+            print(&keep::verified(&verified, repair, json)?);
             match file {
                 Some(file) if repair => {
                     let source = Source { file, settings };
@@ -79,8 +85,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
                 }
                 _ if verified.damaged.is_empty() => Ok(ExitCode::SUCCESS),
                 _ => Err(Error::Other(format!(
-                    "{} files are damaged; `etude verify FILE --repair` has them computed again",
-                    verified.damaged.len()
+                    "{}; `etude verify FILE --repair` removes what is damaged and computes what FILE needs of it",
+                    keep::damaged(&verified)
                 ))),
             }
         }
@@ -120,6 +126,15 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
 
 fn open(store: &cli::Store) -> Result<Store, Error> {
     Ok(Store::open(&store.url)?.telling(|message| eprintln!("{message}")))
+}
+
+/// A store that has something.
+fn there(store: &cli::Store) -> Result<Store, Error> {
+    let opened = open(store)?;
+    match opened.is_there()? {
+        true => Ok(opened),
+        false => Err(Error::Other(format!("there is no store at {}", store.url))),
+    }
 }
 
 /// An engine that only looks.
@@ -206,6 +221,8 @@ fn run_pipeline(
             .build()
             .map_err(|error| Error::Other(format!("cannot start the runtime: {error}")))?;
         runtime.block_on(async {
+            #[cfg(unix)]
+            let _told = too_large();
             tokio::spawn(stop_on_signal(report.clone(), cancel));
             engine.run(&spec).await
         })
@@ -223,6 +240,13 @@ fn run_pipeline(
             Err(error)
         }
     }
+}
+
+/// Has a file that would exceed the limit of its size be an error, told like a full disk, instead of an end.
+#[cfg(unix)]
+fn too_large() -> std::io::Result<tokio::signal::unix::Signal> {
+    const SIGXFSZ: i32 = 25;
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ))
 }
 
 /// The first interrupt ends the run cleanly, the second at once.

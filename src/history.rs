@@ -3,7 +3,7 @@
 use etude_pipeline::event::Status;
 use etude_pipeline::run::Engine;
 use etude_pipeline::spec::Pipeline;
-use etude_pipeline::store::{RunRecord, Store};
+use etude_pipeline::store::{RunRecord, StageRecord, Store};
 use etude_pipeline::{Error, Size};
 use serde_json::json;
 
@@ -13,7 +13,16 @@ use crate::table::{Table, moment, seconds};
 pub fn log(store: &Store, last: usize, json: bool) -> Result<String, Error> {
     let (mut text, mut table) = (String::new(), Table::default());
     for number in store.run_numbers()?.into_iter().rev().take(last) {
-        let Some(run) = store.run(number)? else { continue };
+        let Some(run) = store.run(number)? else {
+            let told = "is damaged: `etude verify FILE --repair` removes it";
+            if json {
+                text += &(json!({"run": number, "error": told}).to_string() + "\n");
+            } else {
+                let empty = String::new;
+                table.row([number.to_string(), told.to_owned(), empty(), empty(), empty(), empty(), empty()]);
+            }
+            continue;
+        };
         let computed: Vec<&str> = run
             .stages
             .iter()
@@ -25,7 +34,9 @@ pub fn log(store: &Store, last: usize, json: bool) -> Result<String, Error> {
             let line = json!({
                 "run": number, "pipeline": run.pipeline, "started": run.started, "seconds": run.seconds,
                 "computed": computed, "reused": run.stages.len() - computed.len(), "rejected": rejected,
-                "error": run.error,
+                "error": run.error, "stages": run.stages.iter().map(|(name, stage)| {
+                    (name.clone(), json!({"items": stage.items, "computed": stage.computed}))
+                }).collect::<serde_json::Map<_, _>>(),
             });
             text += &(line.to_string() + "\n");
             continue;
@@ -61,7 +72,15 @@ pub fn status(engine: &Engine, pipeline: &Pipeline, json: bool) -> Result<String
         if !stage.materialises() {
             continue;
         }
-        let record = engine.store.last_record(&pipeline.name, &planned.stage)?;
+        let is_current = |record: &StageRecord| {
+            planned.output.as_ref().is_some_and(|(fingerprint, inputs)| {
+                record.fingerprint == *fingerprint && record.inputs == *inputs
+            })
+        };
+        let record = match engine.store.last_record_where(&pipeline.name, &planned.stage, is_current)? {
+            Some(record) => Some(record),
+            None => engine.store.last_record(&pipeline.name, &planned.stage)?,
+        };
         let state = match (planned.action, &record) {
             (Status::Reused, _) => "current",
             (_, Some(_)) => "stale",

@@ -38,12 +38,25 @@ pub fn garbage(garbage: &[Garbage], applied: bool, json: bool) -> Result<String,
     Ok(format!("{table}{last}\n"))
 }
 
+/// How many files are damaged.
+pub fn damaged(verified: &Verified) -> String {
+    match verified.damaged.len() {
+        1 => "1 file is damaged".into(),
+        many => format!("{many} files are damaged"),
+    }
+}
+
 /// What was found to be damaged.
-pub fn verified(verified: &Verified, json: bool) -> Result<String, Error> {
+pub fn verified(verified: &Verified, repaired: bool, json: bool) -> Result<String, Error> {
     if json {
         return Ok(serde_json::to_string(verified)? + "\n");
     }
-    let damaged = verified.damaged.iter().map(|damage| format!("{}: {}\n", damage.path, damage.message));
-    let (files, bytes) = (verified.files, Size(verified.bytes));
-    Ok(damaged.collect::<String>() + &format!("{files} files, {bytes}: {} damaged\n", verified.damaged.len()))
+    let mut text: String =
+        verified.damaged.iter().map(|damage| format!("{}: {}\n", damage.path, damage.message)).collect();
+    let (files, bytes, damaged) = (verified.files, Size(verified.bytes), verified.damaged.len());
+    text += &format!("{files} files, {bytes}: {damaged} damaged");
+    if repaired && damaged > 0 {
+        text += " and removed; what belongs to other parameters is computed when a run needs it";
+    }
+    Ok(text + "\n")
 }

@@ -150,6 +150,9 @@ fn describe(summary: &Summary) -> String {
     let status = if summary.status == Status::Partial { "partial" } else { "computed" };
     let mut text =
         format!("{status}, {} items in, {} out, {} rows", summary.items_in, summary.items, summary.rows);
+    if summary.status == Status::Partial {
+        text += &format!(", {} computed", summary.computed);
+    }
     if summary.filtered > 0 {
         text += &format!(", {} filtered", summary.filtered);
     }

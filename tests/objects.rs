@@ -44,6 +44,8 @@ fn on(folder: &Path, machine: &str, endpoint: &str, arguments: &[&str]) -> Comma
     let mut command = etude(folder);
     command.env("ETUDE_CACHE", folder.join(machine)).args(arguments).args(["--store", STORE]);
     point(&mut command, endpoint);
+    // Long enough for what fails once or twice.
+    command.env("ETUDE_NETWORK_SECONDS", "4");
     command
 }
 
@@ -84,6 +86,7 @@ fn equal(ours: &BTreeMap<String, Vec<u8>>, clean: &BTreeMap<String, Vec<u8>>) ->
 fn server(test: &str) -> Option<Server> {
     let server = Server::start("bucket");
     if server.is_none() {
+        assert!(std::env::var_os("ETUDE_TESTS_SKIP_NOTHING").is_none(), "{test} needs moto");
         println!("skipped {test}: python3 has no moto (tests/python/requirements.txt)");
     }
     server

@@ -2,6 +2,7 @@
 
 mod cache;
 mod deflated;
+mod escape;
 #[cfg(feature = "cloud")]
 pub(crate) mod object;
 mod remote;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::operator::Stamp;
 pub use cache::cache;
 use deflated::Inflate;
+pub use escape::{readable, unescape};
 pub use remote::{Listed, heads, list};
 use slice::Slice;
 

@@ -25,7 +25,7 @@ mod with {
 
     use super::super::object::{Object, Request, failed};
     use super::super::runtime::start;
-    use super::super::stores::connect;
+    use super::super::stores::{For, connect};
     use super::*;
 
     /// Requests for single objects at the same time.
@@ -61,7 +61,7 @@ mod with {
             let path = if web { Path::from_url_path(path) } else { Path::parse(path) };
             let path = path.map_err(|error| wrong(url, error))?;
             let server = query.map_or(base.clone(), |query| format!("{base}/?{query}"));
-            let store = connect(scheme, bucket, &server).map_err(|error| wrong(url, error))?;
+            let store = connect(scheme, bucket, &server, For::Ranges).map_err(|error| wrong(url, error))?;
             Ok(Self { base, path, store })
         }
     }

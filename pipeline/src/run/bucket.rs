@@ -1,6 +1,6 @@
 //! One bucket: its items worked on at once or copied, written in the order of their keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -18,11 +18,12 @@ use super::columns::ItemColumns;
 use super::copy::Copier;
 use super::footer::{Fate as Outcome, Footer};
 use super::pool::{Desk, Fate, Pool};
-use super::reuse::Task;
+use super::reuse::{Known, Task};
 use super::rows::Rows;
 use super::shard::ShardWriter;
+use super::vouch::Voucher;
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Reporter};
 use crate::flow::{Block, Header};
 use crate::operator::{Item, Output, SinkRows, Step, Stop, Storage};
 use crate::store::{Filtered, ItemEntry, Rejected, Store};
@@ -34,6 +35,8 @@ pub struct Shared {
     pub schema: SchemaRef,
     /// What tables above say of the items.
     pub columns: Option<Arc<ItemColumns>>,
+    pub voucher: Voucher,
+    pub reporter: Reporter,
     pub storage: Storage,
     /// What may be held of one clip, in bytes.
     pub clip: u64,
@@ -53,9 +56,16 @@ pub struct Shared {
     pub progress: Progress,
 }
 
+impl Shared {
+    /// The stage whose shards are written.
+    fn stage(&self) -> String {
+        self.stages.last().cloned().unwrap_or_default()
+    }
+}
+
 /// How far a unit has come.
 pub struct Progress {
-    pub total: u64,
+    pub total: AtomicU64,
     pub items: AtomicU64,
     pub micros: Arc<AtomicU64>,
     /// Nanoseconds within each operator.
@@ -68,7 +78,7 @@ impl Progress {
         Event::Progress {
             stage: stage.to_owned(),
             items: self.items.load(Ordering::Relaxed),
-            total: self.total,
+            total: self.total.load(Ordering::Relaxed),
             seconds: self.micros.load(Ordering::Relaxed) as f64 * 1e-6,
         }
     }
@@ -180,18 +190,35 @@ fn work(
 /// Writes a bucket's shard and gives its digest and number of rows: what is known of items is copied, the
 /// others are computed. What turns out to be damaged is not known.
 pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
-    let mut task = task.clone();
+    let (mut task, mut fetched) = (task.clone(), HashSet::new());
     loop {
-        match attempt(&task, shared).await {
-            Err(Error::Store { path, .. })
-                if let Some(known) =
-                    task.known.iter().flatten().find(|known| shared.store.path(&known.shard) == path) =>
-            {
-                let shard = known.shard.clone();
-                task.distrust(&shard);
+        let damaged = match attempt(&task, shared).await {
+            Err(Error::Store { path, message }) => {
+                let from = |known: &&Box<Known>| shared.store.path(&known.shard) == path;
+                match task.known.iter().flatten().find(from) {
+                    Some(known) => known.shard.clone(),
+                    None => return Err(Error::Store { path, message }),
+                }
             }
             other => return other,
+        };
+        // A copy that is damaged says nothing of the store.
+        if fetched.insert(damaged.clone()) && shared.store.forget_copy(&damaged) {
+            continue;
         }
+        let before = task.computed().count();
+        task.distrust(&damaged);
+        let more = (task.computed().count() - before) as u64;
+        shared.progress.total.fetch_add(more, Ordering::Relaxed);
+        let text = format!(
+            "{} is damaged: {more} items that it has are computed again",
+            shared.store.shown(&damaged).display()
+        );
+        (shared.reporter)(Event::Message { stage: shared.stage(), text, values: BTreeMap::new() });
+        // More items are to be computed than were thought to be.
+        let (again, with) = (task.clone(), shared.clone());
+        let vouched = tokio::task::spawn_blocking(move || with.voucher.items(again.computed_items()));
+        vouched.await.map_err(|error| Error::Other(error.to_string()))??;
     }
 }
 

@@ -1,20 +1,34 @@
 //! Whether a shard holds what its footer says.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio_util::sync::CancellationToken;
 
 use super::footer::Footer;
 use super::row::digest_row;
+use super::shard::ShardWriter;
 use crate::error::Error;
-use crate::store::digest_file;
+use crate::operator::Storage;
+use crate::store::{Disk, digest_file};
 
 /// Reads all rows of a shard and compares them with its footer; gives the digest of the file.
 ///
 /// Errors: [`Error::Store`] for a shard that is damaged.
 pub fn shard(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
+    guarded(path, || look(path, cancel))
+}
+
+/// Reads something that may be damaged: a reader may give up in any way.
+pub fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let damaged = |_| Error::Store { path: path.to_owned(), message: "is damaged: it cannot be read".into() };
+    catch_unwind(AssertUnwindSafe(read)).map_err(damaged)?
+}
+
+fn look(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
     let damaged = |message: String| Error::Store { path: path.to_owned(), message };
     let (footer, rows) = Footer::of(path)?;
     let before = digest_file(path, cancel)?;
@@ -41,9 +55,36 @@ pub fn shard(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
             entry = entries.next();
         }
     }
-    // What is not a row, such as the places of pages, was read as well: it is what it was if all that is read is.
     if row != rows || entry.is_some() {
         return Err(damaged(format!("is damaged: it has {row} rows, not {rows}")));
     }
     Ok(before)
+}
+
+/// The same, and that all else in it is as well what was written: the same rows, written again, are the same bytes.
+pub fn rewritten(
+    disk: &dyn Disk,
+    path: &Path,
+    (schema, storage): (SchemaRef, Storage),
+    scratch: &Path,
+    cancel: &CancellationToken,
+) -> Result<String, Error> {
+    let damaged = |message: String| Error::Store { path: path.to_owned(), message };
+    let digest = shard(path, cancel)?;
+    let copy = scratch.join("rewritten");
+    let mut writer = ShardWriter::create(disk, &copy, schema.clone(), storage)?;
+    let file = File::open(path).map_err(Error::io(path))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(16).build())
+        .map_err(|error| damaged(format!("is damaged: {error}")))?;
+    for batch in reader {
+        let batch = batch.and_then(|batch| batch.with_schema(schema.clone()));
+        writer.push(&batch.map_err(|error| damaged(format!("is damaged: {error}")))?)?;
+    }
+    let written = writer.finish(&Footer::of(path)?.0)?;
+    disk.remove_file(&copy).map_err(Error::io(&copy))?;
+    if written != digest {
+        return Err(damaged("is damaged: its rows, written again, are other bytes".into()));
+    }
+    Ok(digest)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use datafusion_execution::TaskContext;
 use datafusion_execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion_execution::runtime_env::RuntimeEnvBuilder;
@@ -29,10 +29,11 @@ use super::resolve::{Known, Resolved};
 use super::reuse::{Again, Task};
 use super::shard::WRITER_BYTES;
 use super::unit::{Feed, Unit, digest_all};
+use super::vouch::Voucher;
 use crate::error::Error;
 use crate::event::{Event, Status};
 use crate::flow::Flow;
-use crate::operator::{Body, DatasetInput, DatasetJob, SignalInput};
+use crate::operator::{Body, DatasetInput, DatasetJob, SignalInput, Storage};
 use crate::spec::Pipeline;
 use crate::store::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile, digest_file};
 
@@ -66,10 +67,10 @@ impl Engine {
         let again = self.again(pipeline, unit);
         let old = before.and_then(|before| before.snapshot.as_deref());
         let mut tasks = self.tasks(self.buckets(pipeline, unit, resolved), again, old)?;
-        let mut digests = self.trusted(&mut tasks, again, before)?;
+        let mut digests = self.trusted(pipeline, unit, &mut tasks, again, before)?;
         let items: usize = tasks.iter().map(|task| task.bucket.items.len()).sum();
         let due: Vec<Task> = tasks.iter().filter(|task| task.due()).cloned().collect();
-        let total = due.iter().map(|task| task.computed().count() as u64).sum();
+        let mut total = due.iter().map(|task| task.computed().count() as u64).sum();
         let status = match due.len() {
             0 => Status::Reused,
             _ if total == items as u64 => Status::Computed,
@@ -80,11 +81,13 @@ impl Engine {
             why = self.why(pipeline, unit, resolved, before, Some(&tasks));
             self.message(name, format!("computing: {}", why.join("; ")));
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
-            self.vouch_for_items(unit, known, &due)?;
+            let voucher = self.voucher(unit, known);
+            voucher.items(due.iter().flat_map(Task::computed_items))?;
             self.forget_what_names(&resolved.fingerprint, &due)?;
             let columns = self.columns(pipeline, unit, resolved, known, &due)?;
             let paths: Vec<String> = due.iter().map(|task| task.bucket.path.clone()).collect();
-            let (written, times) = self.compute_buckets(pipeline, unit, due, total, columns).await?;
+            let (written, times, computed) =
+                self.compute_buckets(pipeline, unit, due, total, (columns, voucher)).await?;
             if unit.fingerprint(pipeline)? != resolved.fingerprint {
                 paths.iter().try_for_each(|path| self.store.remove(path))?;
                 return Err(Error::stage(name, CHANGED));
@@ -92,7 +95,7 @@ impl Engine {
             paths.iter().for_each(|path| drop(digests.remove(path)));
             // What another run has written first is looked at as it is.
             digests.extend(written.into_iter().filter(|(_, digest)| !digest.is_empty()));
-            seconds = times;
+            (seconds, total) = (times, computed);
         }
         let digest = |path: &str| match digests.remove(path) {
             Some(digest) => Ok(digest),
@@ -143,20 +146,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The shards that items to be computed are read from are what they were.
-    fn vouch_for_items(&self, unit: &Unit, known: &Known, due: &[Task]) -> Result<(), Error> {
-        let items = due.iter().flat_map(|task| task.computed().map(|index| &task.bucket.items[index]));
-        let paths: HashSet<&Path> =
-            items.filter(|item| item.rows.is_some()).filter_map(|item| item.place.path()).collect();
-        let heads = unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head));
-        let files = heads.flat_map(|head| &head.files);
-        self.vouch(&known.vouched, files.filter(|file| paths.contains(self.store.path(&file.path).as_path())))
-    }
-
     /// The digests of shards that exist. Those that no snapshot vouches for, such as what a killed run
     /// has left, are looked through; what is damaged is taken out of the way, to be computed.
     fn trusted(
         &self,
+        pipeline: &Pipeline,
+        unit: &Unit,
         tasks: &mut [Task],
         again: Again,
         before: Option<&Before>,
@@ -177,7 +172,17 @@ impl Engine {
             if digests.contains_key(relative) {
                 continue;
             }
-            match check::shard(&self.store.fetch(relative)?, &self.cancel) {
+            let (scratch, layout) = (self.store.scratch()?, layout(pipeline, unit)?);
+            let look = || {
+                let path = self.store.fetch(relative)?;
+                check::rewritten(self.store.disk(), &path, layout.clone(), scratch.path(), &self.cancel)
+            };
+            let mut looked = look();
+            // A copy that is damaged says nothing of the store.
+            if matches!(looked, Err(Error::Store { .. })) && self.store.forget_copy(relative) {
+                looked = look();
+            }
+            match looked {
                 Ok(digest) => {
                     digests.insert(relative.clone(), digest);
                 }
@@ -235,15 +240,16 @@ impl Engine {
         Ok(snapshot)
     }
 
-    /// Runs the plan node of a unit; gives the digests of the shards and the operators' seconds.
+    /// Runs the plan node of a unit; gives the digests of the shards, the operators' seconds, and how many items were
+    /// computed: those of damaged shards as well.
     pub(super) async fn compute_buckets(
         &self,
         pipeline: &Pipeline,
         unit: &Unit,
         mut tasks: Vec<Task>,
         total: u64,
-        columns: Option<Arc<ItemColumns>>,
-    ) -> Result<(HashMap<String, String>, Vec<f64>), Error> {
+        (columns, voucher): (Option<Arc<ItemColumns>>, Voucher),
+    ) -> Result<(HashMap<String, String>, Vec<f64>, u64), Error> {
         let feed =
             unit.feeds().next().ok_or_else(|| Error::Other("a unit of items reads one stage".into()))?;
         let links = unit.links(pipeline);
@@ -253,16 +259,7 @@ impl Engine {
         let chain = Arc::new(
             Chain::new(&self.table, store.as_ref(), &links, pipeline.seed)?.with_block(self.options.block),
         );
-        let stage = &pipeline.stages[unit.stage];
-        let (schema, storage) = match stage.operator.body() {
-            Body::Sink(sink) => (sink.schema(&stage.flow), sink.storage()),
-            Body::Tabulate(tabulate) => (tabulate.schema(), tabulate.storage()),
-            _ => return Err(Error::stage(&stage.name, "keeps no rows of items")),
-        };
-        let schema = stage
-            .columns
-            .as_ref()
-            .map_or_else(|| schema.clone(), |said| ItemColumns::appended(&schema, said));
+        let (schema, storage) = layout(pipeline, unit)?;
         let memory: Arc<dyn MemoryPool> =
             Arc::new(GreedyMemoryPool::new(usize::try_from(self.options.memory).unwrap_or(usize::MAX)));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory.clone()).build_arc()?;
@@ -287,6 +284,8 @@ impl Engine {
             store: self.store.clone(),
             schema,
             columns,
+            voucher,
+            reporter: self.reporter.clone(),
             storage,
             clip: std::iter::once(feed.head)
                 .chain(feed.chain.iter().copied())
@@ -303,7 +302,7 @@ impl Engine {
             budget: Budget::new(self.options.memory, writers, &memory),
             scratch: scratch.path().to_owned(),
             progress: Progress {
-                total,
+                total: AtomicU64::new(total),
                 items: AtomicU64::new(0),
                 micros: Arc::new(AtomicU64::new(0)),
                 times: (0..chain.len()).map(|_| AtomicU64::new(0)).collect(),
@@ -355,7 +354,8 @@ impl Engine {
             .iter()
             .map(|nanos| nanos.load(Ordering::Relaxed) as f64 * 1e-9)
             .collect();
-        Ok((digests, seconds))
+        let computed = plan.shared().progress.total.load(Ordering::Relaxed);
+        Ok((digests, seconds, computed))
     }
 
     /// Shows progress until it is dropped.
@@ -455,6 +455,18 @@ impl Engine {
             }
         })
     }
+}
+
+/// The columns of a unit's shards, and how they are written.
+fn layout(pipeline: &Pipeline, unit: &Unit) -> Result<(SchemaRef, Storage), Error> {
+    let stage = &pipeline.stages[unit.stage];
+    let (schema, storage) = match stage.operator.body() {
+        Body::Sink(sink) => (sink.schema(&stage.flow), sink.storage()),
+        Body::Tabulate(tabulate) => (tabulate.schema(), tabulate.storage()),
+        _ => return Err(Error::stage(&stage.name, "keeps no rows of items")),
+    };
+    let columns = stage.columns.as_ref();
+    Ok((columns.map_or_else(|| schema.clone(), |said| ItemColumns::appended(&schema, said)), storage))
 }
 
 /// What may have to be held of one clip: its samples where they are cut, where they are judged, planar

@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::metadata::PageIndexPolicy;
 
+use super::check::guarded;
 use super::footer::Fate;
 use super::reuse::Task;
 use super::row::digest_row;
@@ -68,7 +69,8 @@ impl<'a> Copier<'a> {
             std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::hash_map::Entry::Vacant(free) => {
                 let (ranges, bytes) = self.wanted.remove(shard).unwrap_or_default();
-                free.insert(Stream { reader: open(&self.store.fetch(shard)?, ranges, bytes)?, rest: None })
+                let path = self.store.fetch(shard)?;
+                free.insert(Stream { reader: guarded(&path, || open(&path, ranges, bytes))?, rest: None })
             }
         };
         let (mut hasher, mut left) =
@@ -77,9 +79,7 @@ impl<'a> Copier<'a> {
             let batch = match stream.rest.take() {
                 Some(batch) => batch,
                 None => {
-                    let next = stream
-                        .reader
-                        .next()
+                    let next = guarded(&self.store.path(shard), || Ok(stream.reader.next()))?
                         .ok_or_else(|| damaged("is damaged: it has too few rows".into()))?;
                     let batch = next.map_err(|error| damaged(format!("is damaged: {error}")))?;
                     batch

@@ -34,7 +34,7 @@ pub fn compute(
         file.path = format!("{folder}/{}", file.path);
     }
     // Another run may have ended with the same stage meanwhile; whose files they are has to be told.
-    let _lock = store.lock()?;
+    let lock = store.lock()?;
     if !again && let Some(theirs) = store.snapshot(fingerprint, inputs)? {
         return Ok((theirs, report.seconds));
     }
@@ -56,7 +56,8 @@ pub fn compute(
         rejected: Vec::new(),
         counts,
     };
-    store.keep_snapshot(&snapshot)?;
+    lock.check()?;
+    store.set_snapshot(&snapshot)?;
     Ok((snapshot, report.seconds))
 }
 

@@ -1,6 +1,7 @@
 //! The engine: finds out what has to be computed, and computes it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::event::{Event, Reporter, Status, Summary};
 use crate::operator::Table;
 use crate::spec::Pipeline;
-use crate::store::{Lease, RunRecord, StageRecord, Store};
+use crate::store::{Lease, RunRecord, Snapshot, StageRecord, Store};
 
 /// Runs pipelines.
 pub struct Engine {
@@ -42,6 +43,22 @@ struct Hold {
 }
 
 impl Hold {
+    /// Takes the lease anew if it was lost. What a stage has written may have been collected meanwhile.
+    fn renew(&mut self, store: &Store, snapshot: &Snapshot) -> Result<(), Error> {
+        if self.lease.as_ref().is_none_or(|lease| !lease.is_lost()) {
+            return Ok(());
+        }
+        self.lease = None;
+        self.take(store)?;
+        let paths: Vec<&str> = snapshot.files.iter().map(|file| file.path.as_str()).collect();
+        match store.sizes(&paths)?.iter().all(Option::is_some) {
+            true => Ok(()),
+            false => Err(Error::Other(
+                "this machine was away for so long that what it had written was collected as garbage; run it again".into(),
+            )),
+        }
+    }
+
     fn take(&mut self, store: &Store) -> Result<(), Error> {
         if self.lease.is_none() {
             let fingerprints: Vec<&str> = self.fingerprints.values().map(String::as_str).collect();
@@ -74,8 +91,15 @@ impl Engine {
         // Until the record is written, which says what is to be kept from then on.
         let mut hold = Hold { fingerprints, lease: None, number: None };
         if self.store.is_there()? {
-            // A store that cannot be written can still be read.
-            let _ = hold.take(&self.store);
+            match hold.take(&self.store) {
+                // A store that cannot be written can still be read.
+                Err(Error::Io { source, .. })
+                    if matches!(
+                        source.kind(),
+                        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                    ) => {}
+                taken => taken?,
+            }
         }
         let result = self.run_units(pipeline, units, &mut hold, &mut record, &mut stages, &mut rejects).await;
         let result = match (result, rejects) {
@@ -139,13 +163,17 @@ impl Engine {
                             let before = before.as_ref();
                             let computed =
                                 self.compute_items(pipeline, unit, &resolved, &known, before).await?;
-                            self.store.keep_snapshot(&computed.snapshot)?;
-                            computed
+                            hold.renew(&self.store, &computed.snapshot)?;
+                            let snapshot = self.keep(computed.snapshot)?;
+                            Computed { snapshot, ..computed }
                         }
                         // It has kept its snapshot where it published its files, under one lock.
                         None => {
                             let why = self.why(pipeline, unit, &resolved, before.as_ref(), None);
-                            self.compute_dataset(pipeline, unit, &resolved, &known, why).await?
+                            let computed =
+                                self.compute_dataset(pipeline, unit, &resolved, &known, why).await?;
+                            hold.renew(&self.store, &computed.snapshot)?;
+                            computed
                         }
                     }
                 }
@@ -169,6 +197,7 @@ impl Engine {
                 inputs: resolved.inputs,
                 reads: resolved.reads,
                 chain: unit.recorded(pipeline),
+                sources: unit.sources(pipeline),
                 seed: pipeline.seed,
                 why: computed.why.clone(),
                 items: computed_items.0,

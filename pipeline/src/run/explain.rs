@@ -11,6 +11,10 @@ use crate::store::{Snapshot, StageRecord};
 pub struct Change<'a> {
     pub old: &'a StageRecord,
     pub chain: &'a [Link],
+    /// The same with parameters as they are written, which name files.
+    pub links: &'a [Link],
+    /// The scans that find the items.
+    pub sources: &'a [Link],
     /// The seed, where something random is drawn.
     pub seed: Option<u64>,
     /// The digests of the stages that are read.
@@ -41,7 +45,9 @@ pub fn explain(
                         link.stage, link.operator, other.version, link.version
                     ));
                 }
-                differences(&link.stage, &other.parameters, &link.parameters, &mut why);
+                let written = change.links.iter().find(|written| written.stage == link.stage);
+                let written = written.map_or(&Value::Null, |written| &written.parameters);
+                differences(&link.stage, &other.parameters, &link.parameters, written, &mut why);
             }
         }
     }
@@ -52,7 +58,15 @@ pub fn explain(
         why.push(format!("seed {} → {seed}", change.old.seed));
     }
     if let (Some(snapshot), Some(items)) = (snapshot, items) {
-        why.extend(item_differences(snapshot, items, computed));
+        let items = item_differences(snapshot, items, computed);
+        if !items.is_empty() {
+            for link in change.sources {
+                if let Some(other) = change.old.sources.iter().find(|other| other.stage == link.stage) {
+                    differences(&link.stage, &other.parameters, &link.parameters, &Value::Null, &mut why);
+                }
+            }
+        }
+        why.extend(items);
     } else {
         for (stage, digest) in change.reads {
             if change.old.reads.get(stage).is_some_and(|old| old != digest) {
@@ -63,20 +77,40 @@ pub fn explain(
     why
 }
 
-fn differences(path: &str, old: &Value, new: &Value, why: &mut Vec<String>) {
+/// `written` is what the file says in the place of `new`.
+fn differences(path: &str, old: &Value, new: &Value, written: &Value, why: &mut Vec<String>) {
     match (old, new) {
+        _ if old == new => {}
+        _ if digest_in(old).is_some() && digest_in(new).is_some() => {
+            let file = written.as_str().map_or_else(String::new, |file| format!("{file} "));
+            let [old, new] = [old, new].map(|value| short(digest_in(value).unwrap_or_default()));
+            why.push(format!("{path}: {file}changed (blake3 {old} → {new})"));
+        }
         (Value::Object(a), Value::Object(b)) => {
             let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
             names.sort();
             names.dedup();
             for name in names {
                 let (a, b) = (a.get(name).unwrap_or(&Value::Null), b.get(name).unwrap_or(&Value::Null));
-                differences(&format!("{path}.{name}"), a, b, why);
+                let written = written.get(name).unwrap_or(&Value::Null);
+                differences(&format!("{path}.{name}"), a, b, written, why);
             }
         }
-        (a, b) if a != b => why.push(format!("{path} {a} → {b}")),
-        _ => {}
+        (a, b) => why.push(format!("{path} {a} → {b}")),
     }
+}
+
+/// The digest that stands for a file.
+fn digest_in(value: &Value) -> Option<&str> {
+    value.as_object().filter(|object| object.len() == 1)?.get("blake3")?.as_str()
+}
+
+/// Digits of a digest that are shown.
+const DIGITS: usize = 12;
+
+/// A digest as it is shown.
+pub fn short(digest: &str) -> &str {
+    digest.get(..DIGITS).unwrap_or(digest)
 }
 
 /// Items of the last run against those of now.

@@ -68,33 +68,35 @@ impl Footer {
 
     /// Reads the footer of a shard of a store, and its number of rows.
     pub fn read(store: &Store, shard: &str) -> Result<(Self, u64), Error> {
-        Self::parse(&store.path(shard), Chunks::new(store.source(shard)?))
+        let read = Self::read_if(store, shard, |_| true)?;
+        read.ok_or_else(|| Error::Other("a footer was not read".into()))
     }
 
     /// The same, if its text is wanted.
     pub fn read_if(
         store: &Store,
         shard: &str,
-        wanted: impl FnOnce(&str) -> bool,
+        wanted: impl Fn(&str) -> bool,
     ) -> Result<Option<(Self, u64)>, Error> {
-        Self::parse_if(&store.path(shard), Chunks::new(store.source(shard)?), wanted)
+        let read = || Self::parse_if(&store.path(shard), Chunks::new(store.source(shard)?), &wanted);
+        match read() {
+            // A copy that is damaged says nothing of the store.
+            Err(Error::Store { .. }) if store.forget_copy(shard) => read(),
+            read => read,
+        }
     }
 
     /// The same of a file.
     pub fn of(path: &Path) -> Result<(Self, u64), Error> {
         let source = Place::at(path).open().map_err(Error::io(path))?;
-        Self::parse(path, Chunks::new(source))
-    }
-
-    fn parse(path: &Path, chunks: Chunks) -> Result<(Self, u64), Error> {
-        let read = Self::parse_if(path, chunks, |_| true)?;
+        let read = Self::parse_if(path, Chunks::new(source), |_| true)?;
         read.ok_or_else(|| Error::Other("a footer was not read".into()))
     }
 
     fn parse_if(
         path: &Path,
         chunks: Chunks,
-        wanted: impl FnOnce(&str) -> bool,
+        wanted: impl Fn(&str) -> bool,
     ) -> Result<Option<(Self, u64)>, Error> {
         let damaged = |message: String| Error::Store { path: path.to_owned(), message };
         let metadata =

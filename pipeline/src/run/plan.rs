@@ -32,6 +32,9 @@ pub struct Planned {
     pub action: Status,
     pub items: ItemCounts,
     pub why: Vec<String>,
+    /// What it ends with, where that is in the store: fingerprint and inputs.
+    #[serde(skip)]
+    pub output: Option<(String, String)>,
     /// From what past runs took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Estimate>,
@@ -94,6 +97,11 @@ impl Engine {
                     action: verdict.action,
                     items: verdict.items,
                     why,
+                    output: verdict
+                        .resolved
+                        .as_ref()
+                        .filter(|_| own && verdict.action == Status::Reused)
+                        .map(|resolved| (resolved.fingerprint.clone(), resolved.inputs.clone())),
                     estimate: verdict.estimate.filter(|_| own),
                 };
                 match planned.get(&stage) {
@@ -112,6 +120,7 @@ impl Engine {
                 action: Status::Reused,
                 items: ItemCounts { reused, ..ItemCounts::default() },
                 why: Vec::new(),
+                output: None,
                 estimate: None,
             };
             planned.insert(*stage, entry);
@@ -250,7 +259,7 @@ impl Engine {
                 let snapshot = snapshot.ok_or_else(|| {
                     Error::stage(stage, "is not in the store as the pipeline stands now; run it first")
                 })?;
-                return snapshot.files.iter().map(|file| self.store.fetch(&file.path)).collect();
+                return snapshot.files.iter().map(|file| self.right_copy(file)).collect();
             }
             if let Some(snapshot) = snapshot {
                 known.snapshots.insert(unit.stage, snapshot);
@@ -270,14 +279,25 @@ impl Engine {
     ) -> Vec<String> {
         match self.again(pipeline, unit) {
             Again::Everything => return vec!["it is forced".into()],
-            Again::Rejected => return vec!["rejected items are tried again".into()],
-            Again::Nothing => {}
+            // Where all is there, there is no other reason.
+            Again::Rejected if resolved.snapshot.is_some() => {
+                return vec!["rejected items are tried again".into()];
+            }
+            Again::Rejected | Again::Nothing => {}
         }
         let Some(Before { record, snapshot }) = before else { return vec!["not computed before".into()] };
-        let chain = unit.recorded(pipeline);
+        let (chain, links) = (unit.recorded(pipeline), unit.links(pipeline));
         let random = unit.stages().into_iter().any(|stage| pipeline.stages[stage].operator.random());
         let seed = random.then_some(pipeline.seed);
-        let change = Change { old: record, chain: &chain, seed, reads: &resolved.reads };
+        let sources = unit.sources(pipeline);
+        let change = Change {
+            old: record,
+            chain: &chain,
+            links: &links,
+            sources: &sources,
+            seed,
+            reads: &resolved.reads,
+        };
         let items = resolved.items.as_ref().map(|items| items.get().as_slice());
         let computed: Option<HashSet<&str>> = tasks.map(computed_keys);
         let why = explain(&change, snapshot.as_deref(), items, computed.as_ref());
@@ -285,6 +305,9 @@ impl Engine {
             () if !why.is_empty() => why,
             () if record.fingerprint != resolved.fingerprint => {
                 vec!["what it reads is read in another way, or has other columns".into()]
+            }
+            () if self.store.is_damaged(&record.fingerprint, &record.inputs) => {
+                vec!["the list of its files in the store is damaged; it is made again".into()]
             }
             () => vec!["its output is no longer in the store".into()],
         }

@@ -40,7 +40,7 @@ pub struct Known {
     pub scanned: BTreeMap<usize, u64>,
     /// Those that the run holds a lease on, by the unit's stage.
     pub fingerprints: HashMap<usize, String>,
-    pub vouched: Vouched,
+    pub vouched: Arc<Vouched>,
     /// In a plan, why a stage is to be computed.
     pub reasons: HashMap<usize, Vec<String>>,
     /// Whether what is learnt of files may be kept.

@@ -13,6 +13,7 @@ use super::footer::{Fate, Footer};
 use super::items::{ALL, Bucket};
 use super::unit::Unit;
 use crate::error::Error;
+use crate::operator::Item;
 use crate::spec::Pipeline;
 use crate::store::{Snapshot, Store, StoredFile};
 
@@ -57,6 +58,11 @@ impl Task {
     pub fn computed(&self) -> impl Iterator<Item = usize> {
         let due = self.due();
         self.known.iter().enumerate().filter(move |(_, known)| due && known.is_none()).map(|(index, _)| index)
+    }
+
+    /// The items to be computed.
+    pub fn computed_items(&self) -> impl Iterator<Item = &Item> {
+        self.computed().map(|index| &self.bucket.items[index])
     }
 
     /// Forgets what shards say that turned out to be damaged.

@@ -88,13 +88,21 @@ impl Unit {
 
     /// The same as it is kept in a record: with the values that the fingerprint sees, digests of files among them.
     pub fn recorded(&self, pipeline: &Pipeline) -> Vec<Link> {
-        let record = |at: usize| {
-            let (stage, link) = (&pipeline.stages[at], pipeline.stages[at].link());
-            // A file that cannot be read is told of elsewhere.
-            let parameters = stage.declaration.values(&link.parameters).unwrap_or_default();
-            Link { parameters, ..link }
-        };
-        self.stages().into_iter().map(record).collect()
+        self.stages().into_iter().map(|stage| recorded(pipeline, stage)).collect()
+    }
+
+    /// The scans that find its items, with the values that decide which.
+    pub fn sources(&self, pipeline: &Pipeline) -> Vec<Link> {
+        let mut scans: Vec<usize> = self
+            .feeds()
+            .flat_map(|feed| match pipeline.stages[feed.head].flow {
+                Flow::Table(_) => pipeline.scans(feed.head),
+                _ => vec![feed.head],
+            })
+            .filter(|stage| matches!(pipeline.stages[*stage].operator.body(), Body::Scan(_)))
+            .collect();
+        scans.dedup();
+        scans.into_iter().map(|stage| recorded(pipeline, stage)).collect()
     }
 
     /// The digest of all that decides the output besides the inputs' content: operators, versions,
@@ -136,6 +144,13 @@ impl Unit {
         }
         Ok(digest(&[serde_json::to_string(&parts)?.as_str()]))
     }
+}
+
+fn recorded(pipeline: &Pipeline, stage: usize) -> Link {
+    let (stage, link) = (&pipeline.stages[stage], pipeline.stages[stage].link());
+    // A file that cannot be read is told of elsewhere.
+    let parameters = stage.declaration.values(&link.parameters).unwrap_or_default();
+    Link { parameters, ..link }
 }
 
 impl Feed {

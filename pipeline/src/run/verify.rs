@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::check;
 use super::engine::Engine;
 use crate::error::Error;
-use crate::store::digest_file;
+use crate::store::{Scratch, Snapshot, digest_file};
 
 /// Something that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,7 +41,7 @@ impl Engine {
                 Ok(snapshot) => {
                     for file in snapshot.into_iter().flat_map(|snapshot| snapshot.files) {
                         naming.entry(file.path.clone()).or_default().insert(path.clone());
-                        files.insert(file.path, Some((file.digest, file.bytes)));
+                        files.insert(file.path, Some(file.digest));
                     }
                 }
                 Err(Error::Store { message, .. }) => verified.damaged.push(Damage { path, message }),
@@ -52,11 +52,14 @@ impl Engine {
             files.entry(entry.path).or_insert(None);
         }
         let files: Vec<_> = files.into_iter().collect();
+        // For what is fetched for this alone.
+        let scratch = self.store.copies().then(|| self.store.scratch()).transpose()?;
+        let scratch = scratch.as_ref().map_or(Path::new(""), Scratch::path);
         let (next, damaged) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || -> Result<u64, Error> {
             let mut bytes = 0;
             while let Some((path, expected)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (size, message) = self.look(path, expected.as_ref())?;
+                let (size, message) = self.look(path, expected.as_deref(), scratch)?;
                 bytes += size;
                 if let Some(message) = message {
                     let damage = Damage { path: path.clone(), message };
@@ -81,7 +84,7 @@ impl Engine {
         for damage in std::mem::take(&mut verified.damaged) {
             let names = naming.get(&damage.path).into_iter().flatten().map(String::as_str);
             let paths: Vec<&str> = names.chain([damage.path.as_str()]).collect();
-            let gone = paths.len() > 1 && self.store.sizes(&paths)?.iter().all(Option::is_none);
+            let gone = self.store.sizes(&paths)?.iter().all(Option::is_none);
             left.extend((!gone).then_some(damage));
         }
         verified.damaged = left;
@@ -90,14 +93,21 @@ impl Engine {
             let exclusive = self.store.lock()?;
             for damage in &verified.damaged {
                 exclusive.check()?;
-                let now = match files.iter().find(|(path, _)| *path == damage.path) {
-                    Some((path, expected)) => self.look(path, expected.as_ref())?.1.is_some(),
-                    None => self.store.snapshot_at(&damage.path).is_err(),
+                let names = naming.get(&damage.path).into_iter().flatten();
+                // As they are now.
+                let names =
+                    names.filter_map(|name| Some((name, self.store.snapshot_at(name).ok().flatten()?)));
+                let names: Vec<(&String, Snapshot)> = names.collect();
+                let said = names.iter().flat_map(|(_, snapshot)| &snapshot.files);
+                let said = said.filter(|file| file.path == damage.path).map(|file| file.digest.as_str());
+                let now = match files.iter().any(|(path, _)| *path == damage.path) {
+                    true => self.look(&damage.path, said.last(), scratch)?.1.is_some(),
+                    false => self.store.snapshot_at(&damage.path).is_err(),
                 };
                 if !now {
                     continue;
                 }
-                for snapshot in naming.get(&damage.path).into_iter().flatten() {
+                for (snapshot, _) in &names {
                     self.store.remove(snapshot)?;
                 }
                 self.store.remove(&damage.path)?;
@@ -108,29 +118,34 @@ impl Engine {
 
     /// The size of a file, and what is wrong with it: with one of which size and digest are known, or with one that
     /// no snapshot names.
-    fn look(&self, path: &str, expected: Option<&(String, u64)>) -> Result<(u64, Option<String>), Error> {
-        let copied = self.store.copies() && self.store.path(path).is_file();
-        let full = match self.store.fetch_anew(path) {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                return Ok((0, Some("is missing".into())));
-            }
+    fn look(
+        &self,
+        path: &str,
+        expected: Option<&str>,
+        scratch: &Path,
+    ) -> Result<(u64, Option<String>), Error> {
+        let missing = || Ok((0, Some("is missing".into())));
+        let full = match self.store.fetch_to(path, &scratch.join(path.replace('/', "-"))) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return missing(),
             full => full?,
         };
         if !full.is_file() {
-            return Ok((0, Some("is missing".into())));
+            return missing();
         }
         let size = std::fs::metadata(&full).map_or(0, |found| found.len());
-        let wrong = self.compare(&full, expected)?;
-        // A copy for this alone would fill the disk.
-        if self.store.copies() && !copied {
+        let wrong = match self.compare(&full, expected) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return missing(),
+            wrong => wrong?,
+        };
+        if self.store.copies() {
             let _ = std::fs::remove_file(&full);
         }
         Ok((size, wrong))
     }
 
-    fn compare(&self, file: &Path, expected: Option<&(String, u64)>) -> Result<Option<String>, Error> {
+    fn compare(&self, file: &Path, expected: Option<&str>) -> Result<Option<String>, Error> {
         match expected {
-            Some((digest, _)) if digest_file(file, &self.cancel)? != *digest => {
+            Some(digest) if digest_file(file, &self.cancel)? != *digest => {
                 Ok(Some("its content does not match its digest".into()))
             }
             None if file.extension().is_some_and(|extension| extension == "parquet") => {

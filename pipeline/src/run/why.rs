@@ -1,21 +1,18 @@
 //! The exact causes that have a stage or an item computed.
 
 use super::engine::Engine;
-use super::explain::{ItemChanges, snapshot_inputs};
+use super::explain::{ItemChanges, short, snapshot_inputs};
 use super::plan::{Verdict, computed_keys, is_of_items};
 use super::resolve::Known;
 use super::unit::Unit;
 use crate::error::Error;
 use crate::event::Status;
 use crate::spec::Pipeline;
-use crate::store::Snapshot;
+use crate::store::{Snapshot, StageRecord};
 use crate::suggest::nearest;
 
 /// Items that are named of each kind of change.
 const NAMED: usize = 100;
-
-/// Digits of a digest that are shown.
-const DIGITS: usize = 12;
 
 impl Engine {
     /// Why a stage would be computed, or one item of it, a cause a line. Writes nothing.
@@ -54,7 +51,14 @@ impl Engine {
     ) -> Result<Vec<String>, Error> {
         if verdict.action == Status::Reused {
             let name = &pipeline.stages[unit.stage].name;
-            let last = self.store.last_record_where(&pipeline.name, name, |record| !record.why.is_empty())?;
+            // Of this very output, not of what came between.
+            let is_it = |record: &StageRecord| {
+                !record.why.is_empty()
+                    && verdict.resolved.as_ref().is_some_and(|now| {
+                        (&now.fingerprint, &now.inputs) == (&record.fingerprint, &record.inputs)
+                    })
+            };
+            let last = self.store.last_record_where(&pipeline.name, name, is_it)?;
             let mut lines = vec!["nothing to do: its output is in the store".to_owned()];
             if let Some(last) = last {
                 lines.push(format!("when it was last computed: {}", last.why.join("; ")));
@@ -116,7 +120,10 @@ impl Engine {
                 Status::Reused => "nothing to do".to_owned(),
                 _ => verdict.why.join("; "),
             };
-            return Ok(vec![format!("{name}: it takes all items at once; {why}")]);
+            return Ok(vec![match unit.items {
+                true => format!("{name}: what becomes of item {key} is known when what is above is: {why}"),
+                false => format!("{name}: it takes all items at once; {why}"),
+            }]);
         };
         let Some(item) = items.iter().find(|item| &*item.key == key) else {
             if before.is_some() {
@@ -135,8 +142,10 @@ impl Engine {
         match before {
             _ if !due => lines.push(format!("item {key} is reused ({})", blake(&item.digest))),
             None if old.is_some() => lines.push(format!("item {key} is new ({})", blake(&item.digest))),
-            Some((_, digest)) if *digest != *item.digest => lines.push(changed(key, digest, &item.digest)),
             _ => {
+                if let Some((_, digest)) = before.filter(|(_, digest)| **digest != *item.digest) {
+                    lines.push(changed(key, digest, &item.digest));
+                }
                 let causes = verdict.why.iter().filter(|line| !is_of_items(line));
                 lines.extend(causes.map(|cause| format!("item {key} is computed: {cause}")));
             }
@@ -169,15 +178,15 @@ fn changed(key: &str, old: &str, new: &str) -> String {
     if new.is_empty() {
         return format!("item {key} may change: what it is made from is to be computed");
     }
-    format!("item {key} changed ({} → {})", blake(old), short(new))
+    format!("item {key} changed ({} → {})", blake(old), short(new.trim_start_matches("etag-")))
 }
 
 fn blake(digest: &str) -> String {
-    if digest.is_empty() { "to be computed".into() } else { format!("blake3 {}", short(digest)) }
-}
-
-fn short(digest: &str) -> &str {
-    digest.get(..DIGITS).unwrap_or(digest)
+    match digest.strip_prefix("etag-") {
+        _ if digest.is_empty() => "to be computed".into(),
+        Some(etag) => format!("etag {}", short(etag)),
+        None => format!("blake3 {}", short(digest)),
+    }
 }
 
 fn name_all<T>(lines: &mut Vec<String>, all: &[T], line: impl Fn(&T) -> String) {

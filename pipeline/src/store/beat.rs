@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::home::{Held, SHORT};
-use super::remote::Remote;
+use super::remote::{Remote, unique};
 use crate::error::Error;
 use crate::place::runtime::{Started, start};
 
 /// How often one is written anew before it is taken for dead.
 const BEATS: u32 = 6;
 
-/// The longest pause between two looks at a lock that another holds.
+/// The longest pause between two looks at a lock that one other wants or holds.
 const PAUSE: Duration = Duration::from_secs(1);
 
 const LOCK: &str = "lock";
@@ -41,11 +41,6 @@ impl Pulse {
     fn silence(&self) -> Duration {
         self.last.0.elapsed().max(self.last.1.elapsed().unwrap_or_default())
     }
-}
-
-fn unique() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", random(), random())
 }
 
 impl Beat {
@@ -116,6 +111,7 @@ pub fn lock(remote: &Remote, dead: Duration, waits: &dyn Fn()) -> Result<Beat, E
         let path = format!("{LOCK}/{}", unique());
         let beat = Beat::begin(remote, path.clone(), "", dead)?;
         let found = remote.list(LOCK)?;
+        let others = u32::try_from(found.len()).unwrap_or(u32::MAX).clamp(1, 60);
         let mine = found.iter().find(|(other, _)| *other == path).map(|(_, meta)| meta.last_modified);
         // Had it been removed already, nothing could be said of others.
         if let Some(now) = mine {
@@ -134,7 +130,8 @@ pub fn lock(remote: &Remote, dead: Duration, waits: &dyn Fn()) -> Result<Beat, E
         }
         let random = RandomState::new().build_hasher().finish() % 1000;
         std::thread::sleep(pause.mul_f64(0.5 + random as f64 / 1000.0));
-        pause = (pause * 2).min(PAUSE);
+        // The more there are, the less often each may try.
+        pause = (pause * 2).min(PAUSE * others);
     }
 }
 

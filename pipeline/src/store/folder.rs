@@ -141,6 +141,10 @@ impl Home for Folder {
         Ok(())
     }
 
+    fn shown(&self, path: &str) -> PathBuf {
+        self.path(path)
+    }
+
     fn open(&self, path: &str) -> Result<Box<dyn Source>, Error> {
         let path = self.path(path);
         Place::at(&path).open().map_err(Error::io(&path))

@@ -36,16 +36,24 @@ pub struct Garbage {
 struct Kept {
     /// By fingerprint and inputs.
     outputs: BTreeSet<(String, String)>,
-    /// Because a record cannot be read.
-    everything: bool,
+    /// Records that cannot be read: nobody knows what those runs ended with, so all is kept.
+    unreadable: Vec<String>,
+}
+
+/// What a collection found.
+#[derive(Debug, Default)]
+pub struct Collection {
+    pub garbage: Vec<Garbage>,
+    /// Records of runs that are damaged, because of which all results are kept.
+    pub unreadable: Vec<String>,
 }
 
 impl Store {
     /// What can be removed when what the last `keep` runs of each stage ended with is kept. With `apply` it is removed: first
     /// the records, then the snapshots, then the files, so that at no moment anything names what is gone.
-    pub fn gc(&self, keep: usize, apply: bool) -> Result<Vec<Garbage>, Error> {
+    pub fn gc(&self, keep: usize, apply: bool) -> Result<Collection, Error> {
         if !self.is_there()? {
-            return Ok(Vec::new());
+            return Ok(Collection::default());
         }
         // A run that begins now waits until this is over; one that is under way holds a lease.
         let exclusive = if apply { Some(self.lock()?) } else { None };
@@ -53,7 +61,7 @@ impl Store {
         let kept = self.old_runs(keep, &mut garbage)?;
         // What a live run uses is kept whole.
         let mut whole = self.leased(apply)?;
-        if kept.everything {
+        if !kept.unreadable.is_empty() {
             whole.extend(self.names("data")?);
             whole.extend(self.names("snapshots")?);
         }
@@ -76,7 +84,7 @@ impl Store {
             }
             self.home.tidy(&|fingerprint| whole.contains(fingerprint))?;
         }
-        Ok(garbage)
+        Ok(Collection { garbage, unreadable: kept.unreadable })
     }
 
     /// What the runs that are kept ended with. Each stage keeps what its last runs ended with, so that runs that
@@ -89,8 +97,7 @@ impl Store {
                 continue;
             };
             let Some(record) = self.run(number)? else {
-                // Nobody knows what it ended with.
-                kept.everything = true;
+                kept.unreadable.push(entry.path);
                 continue;
             };
             let mut last = false;

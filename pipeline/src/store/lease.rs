@@ -8,7 +8,14 @@ use crate::error::Error;
 
 /// The fingerprints that a run uses, held until it is dropped.
 #[derive(Debug)]
-pub struct Lease(#[expect(dead_code, reason = "it is held")] Box<dyn Held>);
+pub struct Lease(Box<dyn Held>);
+
+impl Lease {
+    /// Whether it was lost, such as by a machine that slept: others have taken this run for dead.
+    pub fn is_lost(&self) -> bool {
+        self.0.check().is_err()
+    }
+}
 
 impl Store {
     /// Holds fingerprints. To be called before the store is asked whether it has anything of them. Waits for a

@@ -42,7 +42,7 @@ use crate::place::Source;
 pub(crate) use disk::Disk;
 #[cfg(test)]
 pub(crate) use disk::Local;
-pub use gc::{Garbage, Reason};
+pub use gc::{Collection, Garbage, Reason};
 pub use home::{Entry, Held, Home};
 pub use lease::Lease;
 #[cfg(all(test, feature = "cloud"))]
@@ -94,6 +94,11 @@ impl Store {
         self.root.join(relative)
     }
 
+    /// The address of something in the store, for messages.
+    pub fn shown(&self, relative: &str) -> PathBuf {
+        self.home.shown(relative)
+    }
+
     /// Whether what is on this machine are copies.
     pub fn copies(&self) -> bool {
         self.home.copies()
@@ -107,6 +112,16 @@ impl Store {
     /// Brings a file to this machine even if a copy of it is here.
     pub fn fetch_anew(&self, relative: &str) -> Result<PathBuf, Error> {
         self.home.fetch_anew(relative)
+    }
+
+    /// Where a file is on this machine; of a store behind a URL it is written to `to`, whether a copy is here or not.
+    pub fn fetch_to(&self, relative: &str, to: &Path) -> Result<PathBuf, Error> {
+        self.home.fetch_to(relative, to)
+    }
+
+    /// Forgets the copy of a file, which turned out to be damaged; whether there was one.
+    pub fn forget_copy(&self, relative: &str) -> bool {
+        self.home.forget_copy(relative)
     }
 
     /// Opens a file where it is.
@@ -172,7 +187,7 @@ impl Store {
     /// Reads a sealed text, if it is there.
     fn read(&self, relative: &str) -> Result<Option<String>, Error> {
         let sealed = self.home.read(relative)?;
-        sealed.map(|sealed| text::unseal(&self.path(relative), sealed)).transpose()
+        sealed.map(|sealed| text::unseal(&self.shown(relative), sealed)).transpose()
     }
 
     /// Writes a text, sealed, under a name that is not taken; false when it is.

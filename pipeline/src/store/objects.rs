@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use object_store::{ObjectMeta, PutResult};
 
+use super::disk::Local;
 use super::home::{Entry, Held, Home};
-use super::remote::Remote;
-use super::{beat, scratch};
+use super::remote::{COMING, Remote};
+use super::{beat, file, scratch};
 use crate::error::Error;
 use crate::place::{Place, Source};
 
@@ -40,7 +41,8 @@ pub struct Objects {
 }
 
 const MARKS: &str = "marks";
-const COMING: &str = "coming";
+/// What has been on its way for so long will not come.
+const OLD: Duration = Duration::from_secs(24 * 3600);
 
 impl Objects {
     pub fn new(remote: Remote, root: PathBuf, patience: Patience) -> Self {
@@ -77,6 +79,8 @@ impl Objects {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        // A mark that outlives a crash is that of a copy that does.
+        fs::File::open(complete)?.sync_all()?;
         fs::rename(complete, copy)?;
         fs::write(noted, mark)
     }
@@ -144,13 +148,16 @@ impl Home for Objects {
         let mut folders: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
         let mut sizes = Vec::with_capacity(paths.len());
         for path in paths {
-            let folder = path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
-            let listed = match folders.get(&folder) {
+            let Some((folder, _)) = path.match_indices('/').nth(1).map(|(at, _)| path.split_at(at)) else {
+                sizes.push(self.remote.head(path)?.map(|meta| meta.size));
+                continue;
+            };
+            let listed = match folders.get(folder) {
                 Some(listed) => listed,
                 None => {
-                    let found = self.remote.list(&folder)?;
+                    let found = self.remote.list(folder)?;
                     let found = found.into_iter().map(|(path, meta)| (path, meta.size)).collect();
-                    folders.entry(folder).or_insert(found)
+                    folders.entry(folder.to_owned()).or_insert(found)
                 }
             };
             sizes.push(listed.get(*path).copied());
@@ -205,8 +212,7 @@ impl Home for Objects {
 
     fn remove(&self, path: &str) -> Result<(), Error> {
         if path.starts_with(scratch::FOLDER) {
-            let path = self.root.join(path);
-            return fs::remove_dir_all(&path).map_err(Error::io(&path));
+            return file::remove_any(&Local, &self.root.join(path));
         }
         self.remote.delete(path)?;
         self.forget(path);
@@ -224,7 +230,34 @@ impl Home for Objects {
                 self.forget(path);
             }
         }
+        // What was cut off: marks without copies, and what was on its way.
+        let mut marks = Vec::new();
+        walk(&self.root.join(MARKS), &mut marks);
+        for mark in marks {
+            let path = mark.strip_prefix(self.root.join(MARKS)).ok().map(|path| self.root.join(path));
+            if path.is_some_and(|path| !path.exists()) {
+                let _ = fs::remove_file(&mark);
+            }
+        }
+        let mut coming = Vec::new();
+        walk(&self.root.join(COMING), &mut coming);
+        for path in coming {
+            let modified = fs::metadata(&path).and_then(|found| found.modified());
+            if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD)) {
+                let _ = fs::remove_file(path);
+            }
+        }
+        for (path, meta) in self.remote.list(COMING)? {
+            let time = SystemTime::from(meta.last_modified);
+            if time.elapsed().is_ok_and(|age| age > OLD) {
+                self.remote.delete(&path)?;
+            }
+        }
         Ok(())
+    }
+
+    fn shown(&self, path: &str) -> PathBuf {
+        self.remote.shown(path)
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn Source>, Error> {
@@ -243,6 +276,17 @@ impl Home for Objects {
 
     fn fetch_anew(&self, path: &str) -> Result<PathBuf, Error> {
         self.bring(path)
+    }
+
+    fn fetch_to(&self, path: &str, to: &Path) -> Result<PathBuf, Error> {
+        self.remote.download(path, to)?;
+        Ok(to.to_owned())
+    }
+
+    fn forget_copy(&self, path: &str) -> bool {
+        let there = self.copy(path).exists();
+        self.forget(path);
+        there
     }
 
     fn copies(&self) -> bool {
@@ -305,7 +349,8 @@ mod tests {
         assert!(one.create("runs/1", b"mine").unwrap(), "what an answer that was lost leaves behind");
         assert_eq!(two.read("runs/1").unwrap().unwrap(), b"mine");
         assert_eq!(two.names("data/f").unwrap(), ["all"]);
-        assert_eq!(two.sizes(&["data/f/all/x", "data/f/all/y"]).unwrap(), [Some(5), None]);
+        let paths = ["data/f/all/x", "data/f/all/y", "runs/1", "runs/2"];
+        assert_eq!(two.sizes(&paths).unwrap(), [Some(5), None, Some(4), None]);
         assert!(
             matches!(two.fetch("data/f/all/y"), Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound)
         );
@@ -325,6 +370,12 @@ mod tests {
                 assert!(fs::read(machine.fetch("data/f/all/x").unwrap()).unwrap() == content);
             }
         }
+        let complete = file(folder.path(), &large);
+        assert!(one.publish(&complete, "data/f/all/y").unwrap());
+        let complete = file(folder.path(), &large[1..]);
+        assert!(!two.publish(&complete, "data/f/all/y").unwrap());
+        assert!(fs::read(two.fetch("data/f/all/y").unwrap()).unwrap() == large);
+        assert!(one.remote.list(COMING).unwrap().is_empty(), "nothing is left on its way");
         // One that was cut off, or whose mark is not there, is fetched again.
         let copy = two.fetch("data/f/all/x").unwrap();
         for cut in [true, false] {

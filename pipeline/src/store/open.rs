@@ -7,14 +7,15 @@ use super::disk::{Disk, Local};
 use super::folder::Folder;
 use super::{Store, Tell};
 use crate::error::Error;
+use crate::place::unescape;
 
 impl Store {
     /// The store at a URL: a path, `file://…`, or `s3://bucket/prefix`, `gs://…`, `az://…`, of which copies are kept
     /// in the cache folder. Nothing is created before something is written.
     pub fn open(url: &str) -> Result<Self, Error> {
         let path = match url.split_once("://") {
-            None => url,
-            Some(("file", path)) if path.starts_with('/') => path,
+            None => url.to_owned(),
+            Some(("file", path)) if path.starts_with('/') => unescape(path),
             Some(("file", _)) => {
                 return Err(Error::Other(format!("--store {url}: the path of a file:// URL begins with /")));
             }
@@ -29,7 +30,7 @@ impl Store {
         if path.is_empty() {
             return Err(Error::Other("--store: expected a folder or a URL, found nothing".into()));
         }
-        let root = std::path::absolute(path).map_err(Error::io(Path::new(path)))?;
+        let root = std::path::absolute(&path).map_err(Error::io(Path::new(&path)))?;
         Ok(Self::on(root, Arc::new(Local)))
     }
 
@@ -49,7 +50,8 @@ impl Store {
     #[cfg(feature = "cloud")]
     fn behind(url: &str) -> Result<Self, Error> {
         use super::remote::Remote;
-        use crate::place::{cache, stores::connect};
+        use crate::place::cache;
+        use crate::place::stores::{For, connect};
 
         let wrong = |message: String| Error::Other(format!("--store {url}: {message}"));
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
@@ -60,7 +62,7 @@ impl Store {
         }
         object_store::path::Path::parse(prefix).map_err(|error| wrong(error.to_string()))?;
         let base = format!("{scheme}://{bucket}");
-        let store = connect(scheme, bucket, &base).map_err(|error| wrong(error.to_string()))?;
+        let store = connect(scheme, bucket, &base, For::Objects).map_err(|error| wrong(error.to_string()))?;
         // Another server may have a bucket of the same name.
         let server = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
         let url = format!("{base}/{prefix}");

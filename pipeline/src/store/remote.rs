@@ -1,7 +1,10 @@
 //! Objects below a prefix, asked for by threads that wait.
 
+use std::collections::hash_map::RandomState;
+use std::error::Error as _;
 use std::fs;
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,8 +23,17 @@ use crate::place::runtime::start;
 const PART: usize = 8 << 20;
 const PARTS: usize = 4;
 
-/// What is put in one piece is held in memory: all of it together, but at least one, takes no more than this.
+/// What is put in one piece is held in memory: all of it together takes no more than this.
 const ROOM: u64 = 64 << 20;
+
+/// Where what is put in parts is before it has its name.
+pub const COMING: &str = "coming";
+
+/// A name that nobody else gives.
+pub fn unique() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
 
 /// Objects below a prefix.
 #[derive(Debug, Clone)]
@@ -109,11 +121,21 @@ impl Remote {
         })
     }
 
-    /// Puts an object; with `create` none where one of that name is there.
+    /// Puts an object; with `create` none where one of that name is there. That may be its own, of a try whose answer
+    /// was lost.
     pub fn put(&self, relative: &str, bytes: Vec<u8>, create: bool) -> Result<Option<PutResult>, Error> {
+        let payload = PutPayload::from(bytes);
         self.ask(relative, |store, path| async move {
             let mode = if create { PutMode::Create } else { PutMode::Overwrite };
-            match store.put_opts(&path, PutPayload::from(bytes), mode.into()).await {
+            let put = || store.put_opts(&path, payload.clone(), mode.clone().into());
+            let done = match put().await {
+                // Of a condition it is not known whether it may be tried again: here it may.
+                Err(error) if create && !matches!(error, object_store::Error::AlreadyExists { .. }) => {
+                    put().await
+                }
+                done => done,
+            };
+            match done {
                 Ok(put) => Ok(Some(put)),
                 Err(object_store::Error::AlreadyExists { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -121,7 +143,7 @@ impl Remote {
         })
     }
 
-    /// The same of what a file holds.
+    /// The same of what a file holds. What is large goes in parts to another name first.
     pub fn put_file(
         &self,
         relative: &str,
@@ -129,13 +151,35 @@ impl Remote {
         create: bool,
     ) -> Result<Option<PutResult>, Error> {
         let size = fs::metadata(file).map_err(Error::io(file))?.len();
-        // In parts nothing can be asked of whether the name is taken.
-        if create || size <= PART as u64 {
+        if size <= PART as u64 {
             let _room = self.room.take(size);
             return self.put(relative, fs::read(file).map_err(Error::io(file))?, create);
         }
+        if !create {
+            return self.put_parts(relative, file).map(Some);
+        }
+        let coming = format!("{COMING}/{}", unique());
+        self.put_parts(&coming, file)?;
+        let target = self.key(relative)?;
+        let copied = self.ask(&coming, |store, path| async move {
+            match store.copy_if_not_exists(&path, &target).await {
+                Ok(()) => Ok(true),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        });
+        self.delete(&coming)?;
+        if !copied? {
+            return Ok(None);
+        }
+        let put = self.head(relative)?.map(|meta| PutResult { e_tag: meta.e_tag, version: meta.version });
+        Ok(Some(put.unwrap_or(PutResult { e_tag: None, version: None })))
+    }
+
+    /// Puts a file in parts; it is there when all are.
+    fn put_parts(&self, relative: &str, file: &FilePath) -> Result<PutResult, Error> {
         let mut from = fs::File::open(file).map_err(Error::io(file))?;
-        let put = self.ask(relative, |store, path| async move {
+        self.ask(relative, |store, path| async move {
             let mut upload = WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await?, PART);
             let mut buffer = vec![0; PART];
             loop {
@@ -148,8 +192,7 @@ impl Remote {
                 upload.wait_for_capacity(PARTS).await?;
                 upload.write(&buffer[..read]);
             }
-        })?;
-        Ok(Some(put))
+        })
     }
 
     /// Removes an object, if it is there.
@@ -210,7 +253,31 @@ fn told(error: object_store::Error) -> io::Error {
         }
         _ => ErrorKind::ConnectionAborted,
     };
-    io::Error::new(kind, error.to_string())
+    io::Error::new(kind, plainly(&error))
+}
+
+/// What a server or the network says, without markup, and at the end why.
+fn plainly(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    if let (Some(begin), Some(end)) = (text.find("<?xml"), text.rfind('>')) {
+        let said = |tag: &str| {
+            let from = text.find(&format!("<{tag}>"))? + tag.len() + 2;
+            text[from..].split('<').next().map(str::to_owned)
+        };
+        let said = [said("Code"), said("Message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        text.replace_range(begin..=end, &said);
+    }
+    let mut cause = error.source();
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    if let Some(cause) = cause.map(ToString::to_string).filter(|cause| !text.contains(cause)) {
+        text += &format!(": {cause}");
+    }
+    if text.contains("169.254.169.254") {
+        text += "; there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    }
+    text
 }
 
 /// Memory for what is on its way.

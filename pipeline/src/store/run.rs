@@ -30,6 +30,9 @@ pub struct StageRecord {
     pub reads: BTreeMap<String, String>,
     /// The operators of the chain, the stage itself last.
     pub chain: Vec<Link>,
+    /// The scans that found its items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Link>,
     pub seed: u64,
     /// Why it was computed; nothing where it was reused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -8,7 +8,7 @@ use super::disk::Disk;
 use super::file;
 use crate::error::Error;
 
-/// A folder without a lock that is younger than this may be about to be locked.
+/// What has no lock and is younger than this may be about to have one, or be a text that is being written.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// A folder for what is not complete yet, removed when dropped. A run that was killed leaves its
@@ -26,9 +26,11 @@ impl Scratch {
         file::create_folder(disk, root)?;
         sweep(disk, root);
         let folder = tempfile::Builder::new().prefix("run-").tempdir_in(root).map_err(Error::io(root))?;
+        // It has its name when it is locked: one that is not is that of a run that was killed.
+        let lock = tempfile::NamedTempFile::new_in(folder.path()).map_err(Error::io(root))?;
+        lock.as_file().lock().map_err(Error::io(root))?;
         let path = folder.path().join(LOCK);
-        let lock = File::create(&path).map_err(Error::io(&path))?;
-        lock.lock().map_err(Error::io(&path))?;
+        let lock = lock.persist(&path).map_err(|error| Error::io(&path)(error.error))?;
         Ok(Self { folder, _lock: lock })
     }
 
@@ -54,10 +56,12 @@ fn sweep(disk: &dyn Disk, root: &Path) {
 pub fn abandoned(root: &Path) -> Vec<PathBuf> {
     let folders = fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     folders
-        .filter(|folder| {
-            let modified = fs::metadata(folder).and_then(|found| found.modified());
-            let old = modified.ok().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > YOUNG);
-            old && File::open(folder.join(LOCK)).map_or(true, |lock| lock.try_lock().is_ok())
+        .filter(|folder| match File::open(folder.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            Err(_) => {
+                let modified = fs::metadata(folder).and_then(|found| found.modified());
+                modified.ok().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > YOUNG)
+            }
         })
         .collect()
 }

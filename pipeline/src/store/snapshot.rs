@@ -160,6 +160,11 @@ impl Store {
         Ok(complete.then_some(snapshot))
     }
 
+    /// Whether the snapshot is there and damaged.
+    pub fn is_damaged(&self, fingerprint: &str, inputs: &str) -> bool {
+        matches!(self.snapshot_at(&name(fingerprint, inputs)), Err(Error::Store { .. }))
+    }
+
     /// What a text of the store says; none where it is no snapshot.
     ///
     /// Errors: [`Error::Store`] for one that is damaged.
@@ -174,7 +179,7 @@ impl Store {
             _ => self.read(relative)?.filter(|_| relative.starts_with("snapshots/")),
         };
         let damaged = |error: serde_json::Error| Error::Store {
-            path: self.path(relative),
+            path: self.shown(relative),
             message: format!("is of a format that is not known: {error}"),
         };
         text.map(|text| serde_json::from_str(&text).map_err(damaged)).transpose()
@@ -185,10 +190,14 @@ impl Store {
         let names = self.names(&format!("snapshots/{fingerprint}"))?;
         let read = |inputs: String| {
             let path = name(fingerprint, &inputs);
-            let snapshot = self.snapshot_at(&path).ok().flatten()?;
-            Some((path, snapshot))
+            match self.snapshot_at(&path) {
+                Ok(snapshot) => snapshot.map(|snapshot| Ok((path, snapshot))),
+                // A damaged one says nothing.
+                Err(Error::Store { .. }) => None,
+                Err(error) => Some(Err(error)),
+            }
         };
-        Ok(names.into_iter().filter_map(read).collect())
+        names.into_iter().filter_map(read).collect()
     }
 
     /// Forgets a snapshot, before what it names is made again.
@@ -196,12 +205,35 @@ impl Store {
         self.remove(&name(fingerprint, inputs))
     }
 
-    /// Keeps a snapshot. One that is there and names files that were lost and made again is replaced.
-    pub fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), Error> {
-        let (name, text) = (name(&snapshot.fingerprint, &snapshot.inputs), serde_json::to_string(snapshot)?);
-        if !self.create(&name, &text)? && self.read(&name).ok().flatten().as_deref() != Some(&text) {
-            self.replace(&name, &text)?;
+    /// Keeps a snapshot of shards. Where another run has written some of them again and said so meanwhile, `is_so`
+    /// tells of a file that the other names whether it is there; the one that is right is kept, and given.
+    pub fn keep_snapshot(
+        &self,
+        snapshot: Arc<Snapshot>,
+        is_so: impl Fn(&StoredFile) -> Result<bool, Error>,
+    ) -> Result<Arc<Snapshot>, Error> {
+        let (name, text) =
+            (name(&snapshot.fingerprint, &snapshot.inputs), serde_json::to_string(&*snapshot)?);
+        if self.create(&name, &text)? {
+            return Ok(snapshot);
         }
-        Ok(())
+        let lock = self.lock()?;
+        if let Ok(Some(theirs)) = self.snapshot_at(&name) {
+            let mut pairs = snapshot.files.iter().zip(&theirs.files).filter(|(ours, theirs)| ours != theirs);
+            match pairs.next() {
+                None if theirs == *snapshot => return Ok(snapshot),
+                Some((_, file)) if is_so(file)? => return Ok(Arc::new(theirs)),
+                _ => {}
+            }
+        }
+        lock.check()?;
+        self.replace(&name, &text)?;
+        Ok(snapshot)
+    }
+
+    /// Keeps a snapshot in the place of any other. To be called with the lock held.
+    pub fn set_snapshot(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let (name, text) = (name(&snapshot.fingerprint, &snapshot.inputs), serde_json::to_string(snapshot)?);
+        if self.create(&name, &text)? { Ok(()) } else { self.replace(&name, &text) }
     }
 }

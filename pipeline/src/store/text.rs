@@ -15,7 +15,7 @@ pub fn seal(text: &str) -> Vec<u8> {
 pub fn unseal(path: &Path, sealed: Vec<u8>) -> Result<String, Error> {
     let damaged = || Error::Store {
         path: path.to_owned(),
-        message: "is damaged: its content does not match its digest; remove the file and run again".into(),
+        message: "is damaged: its content does not match its digest".into(),
     };
     let mut text = String::from_utf8(sealed).map_err(|_| damaged())?;
     let (digest, body) = text.split_once('\n').ok_or_else(damaged)?;

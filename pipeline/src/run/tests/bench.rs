@@ -146,6 +146,22 @@ impl Bench {
         }
     }
 
+    /// Flips a bit of the copy of a file; whether there is one.
+    pub fn flip_copy(&self, path: &str, bit: usize) -> bool {
+        let path = self.root().join(path);
+        #[cfg(feature = "cloud")]
+        if self.server.is_some()
+            && let Ok(mut bytes) = fs::read(&path)
+            && let Some(at) = bit.checked_rem(8 * bytes.len())
+        {
+            bytes[at / 8] ^= 1 << (at % 8);
+            fs::write(&path, bytes).unwrap();
+            return true;
+        }
+        let _ = (path, bit);
+        false
+    }
+
     /// Flips a bit of a file of the store. None of an empty one.
     pub fn flip(&self, path: &str, bit: usize) -> Option<()> {
         let flipped = |mut bytes: Vec<u8>| {

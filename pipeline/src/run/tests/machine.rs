@@ -35,6 +35,8 @@ enum Step {
     Gc(usize),
     /// A bit of some file is flipped, found, and what it was in is made again.
     Damage(usize, usize),
+    /// Bits of some files are flipped, of the store or of copies, and nobody looks before the next run.
+    Rot(Vec<(usize, usize, bool)>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -54,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u64..80, any::<bool>()).prop_map(|(at, lost)| Step::Crash(at, lost, Again::Everything)),
         2 => (1usize..4).prop_map(Step::Gc),
         1 => (any::<usize>(), any::<usize>()).prop_map(|(file, bit)| Step::Damage(file, bit)),
+        2 => prop::collection::vec(any::<(usize, usize, bool)>(), 1..4).prop_map(Step::Rot),
     ]
 }
 
@@ -167,7 +170,9 @@ impl Model {
                 clean
             }
         };
-        assert!(*clean == self.bench.result(&self.store(), &self.parameters), "not what a clean run gives");
+        let result = self.bench.result(&self.store(), &self.parameters);
+        let differ: Vec<_> = clean.keys().filter(|name| result.get(*name) != clean.get(*name)).collect();
+        assert!(*clean == result, "not what a clean run gives: {differ:?}");
     }
 
     /// All that snapshots name is there.
@@ -296,7 +301,7 @@ impl Model {
         self.perhaps.iter_mut().zip(known).for_each(|(perhaps, known)| {
             perhaps.retain(|outcome| !known.contains(outcome));
         });
-        assert!(self.store().gc(keep, false).unwrap().is_empty(), "not all garbage was collected");
+        assert!(self.store().gc(keep, false).unwrap().garbage.is_empty(), "not all garbage was collected");
     }
 
     /// Whether what the kept runs ended with is there as they say.
@@ -323,8 +328,61 @@ impl Model {
             return;
         }
         let engine = self.bench.engine(store, &self.parameters, 1);
-        let found = engine.verify(true).unwrap();
+        let found = engine.verify(false).unwrap();
         assert!(found.damaged.iter().any(|damage| damage.path == *damaged), "{damaged} bit {bit}: not found");
+        self.repair();
+    }
+
+    fn rot(&mut self, flips: &[(usize, usize, bool)]) {
+        let store = self.store();
+        let mut files: Vec<String> = self.resolves().into_iter().chain(store.texts().unwrap()).collect();
+        files.sort();
+        let mut damaged = BTreeSet::new();
+        for (file, bit, copy) in flips.iter().filter(|_| !files.is_empty()) {
+            let path = &files[file % files.len()];
+            if *copy && self.bench.flip_copy(path, *bit) {
+                continue;
+            }
+            if damaged.insert(path) && self.bench.flip(path, *bit).is_none() {
+                damaged.remove(path);
+            }
+        }
+        let outcomes = self.outcomes();
+        let (outcome, _) = self.bench.run(store.clone(), &self.corpus, &self.parameters, Again::Nothing);
+        self.bench.totalled();
+        match outcome {
+            // What was read was as it should be: of what the run ended with, nothing differs but what it left alone.
+            Ok(_) => {
+                let clean = self.bench.clean(&self.corpus, &self.parameters);
+                let result = self.bench.result(&store, &self.parameters);
+                assert!(result.keys().eq(clean.keys()));
+                for (name, bytes) in result {
+                    let left = damaged.contains(&format!("data/{name}"));
+                    assert!(left || clean[&name] == bytes, "{name} was made from what is damaged");
+                }
+            }
+            Err(error) => {
+                let told = error.to_string();
+                assert!(!damaged.is_empty() && told.contains("damaged"), "{told}, of {damaged:?}");
+            }
+        }
+        for (perhaps, outcomes) in self.perhaps.iter_mut().zip(&outcomes) {
+            perhaps.extend(outcomes.iter().cloned());
+        }
+        let readable = |number: &u64| store.run(*number).unwrap().is_some();
+        let numbers: Vec<u64> = store.run_numbers().unwrap().into_iter().filter(readable).collect();
+        self.runs.retain(|number, _| numbers.contains(number));
+        for number in numbers {
+            let stages = store.run(number).unwrap().unwrap().stages.into_keys().collect();
+            self.runs.entry(number).or_insert_with(|| (outcomes.clone(), stages));
+        }
+        self.repair();
+    }
+
+    /// Everything is looked at; what is damaged is made again.
+    fn repair(&mut self) {
+        let engine = self.bench.engine(self.store(), &self.parameters, 1);
+        engine.verify(true).unwrap();
         assert!(engine.verify(false).unwrap().damaged.is_empty());
         for (known, perhaps) in self.known.iter_mut().zip(&mut self.perhaps) {
             perhaps.append(known);
@@ -361,6 +419,7 @@ impl Model {
             Step::Crash(at, lost, again) => self.crash(*at, *lost, *again),
             Step::Gc(keep) => self.gc(*keep),
             Step::Damage(file, bit) => self.damage(*file, *bit),
+            Step::Rot(flips) => self.rot(flips),
         }
         self.resolves();
     }
