@@ -65,7 +65,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Gc { store, apply, keep, json } => {
-            let found = there(&store)?.gc(keep.into(), apply)?;
+            let opened = open(&store)?;
+            if !opened.is_there()? {
+                eprintln!("there is no store at {}", store.url);
+            }
+            let found = opened.gc(keep.into(), apply)?;
             for record in &found.unreadable {
                 eprintln!(
                     "{record} is damaged, so all results are kept: `etude verify FILE --repair` removes it"

@@ -408,9 +408,12 @@ fn rows_of_a_table_that_change_rerun_their_items() {
     assert_eq!(run(folder.path())["shards"]["computed"], 3);
     std::fs::write(folder.path().join("labels.csv"), table("zwei")).unwrap();
     let why = text(folder.path(), &["why", "p.yaml", "chosen"]);
-    assert!(why.contains("chosen.tables.labels.blake3 "), "{why}");
+    assert!(why.contains("chosen.tables.labels: labels.csv changed (blake3 "), "{why}");
     let why = text(folder.path(), &["why", "p.yaml", "shards"]);
-    assert!(why.contains("shards: because chosen: chosen.tables.labels.blake3 "), "{why}");
+    assert!(
+        why.contains("shards: because chosen: chosen.tables.labels: labels.csv changed (blake3 "),
+        "{why}"
+    );
     let stages = run(folder.path());
     assert_eq!(stages["tags"]["status"], "reused");
     assert_eq!(stages["chosen"]["status"], "computed");
@@ -423,4 +426,57 @@ fn rows_of_a_table_that_change_rerun_their_items() {
         (&stages["chosen"]["status"], &stages["shards"]["status"]),
         (&"computed".into(), &"reused".into())
     );
+}
+
+#[test]
+fn causes_are_those_of_the_output_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    tones(folder.path());
+    run(folder.path());
+    let at = |rate: &str, command: &str| {
+        let setting = format!("rate={rate}");
+        text(
+            folder.path(),
+            &[&[command, "p.yaml"], &["shards"][..usize::from(command == "why")], &["--set", &setting]]
+                .concat(),
+        )
+    };
+    at("8000", "run");
+    at("16000", "run");
+    // What was computed last came between.
+    let why = at("16000", "why");
+    assert!(!why.contains("8000"), "{why}");
+    assert!(at("8000", "why").contains("when it was last computed: at16k.rate 16000 → 8000"));
+    let size = |status: &str| status.lines().find(|line| line.starts_with("shards")).unwrap().to_owned();
+    at("8000", "run");
+    assert_ne!(size(&at("16000", "status")), size(&at("8000", "status")), "each has the size of its own");
+
+    // Which files are taken is a cause as well.
+    let yaml = std::fs::read_to_string(folder.path().join("p.yaml")).unwrap();
+    let narrowed = yaml.replace("path: \"${music}\"", "path: \"${music}\", exclude: [\"sub/**\"]");
+    assert_ne!(yaml, narrowed);
+    std::fs::write(folder.path().join("p.yaml"), narrowed).unwrap();
+    let why = at("16000", "why");
+    assert!(why.contains("files.exclude [] → [\"sub/**\"]"), "{why}");
+    assert!(why.contains("item sub/c.wav was removed"), "{why}");
+}
+
+#[test]
+fn what_cannot_be_read_of_a_store_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    tones(folder.path());
+    run(folder.path());
+    for arguments in [["log", "--store", "typo"], ["verify", "--store", "typo"]] {
+        let output = command(folder.path(), &arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("there is no store at typo"), "{}", stderr(&output));
+    }
+    let record = folder.path().join(".etude/runs/000001");
+    let damaged = std::fs::read_to_string(&record).unwrap().replace("seconds", "second5");
+    std::fs::write(&record, damaged).unwrap();
+    let gc = command(folder.path(), &["gc", "--keep", "1"]).output().unwrap();
+    assert!(stderr(&gc).contains("runs/000001 is damaged, so all results are kept"), "{}", stderr(&gc));
+    assert!(text(folder.path(), &["log"]).contains("is damaged"));
+    let encoded = format!("file://{}/.et%75de", folder.path().display());
+    assert!(text(folder.path(), &["log", "--store", &encoded]).contains("is damaged"));
 }
