@@ -18,7 +18,7 @@ use super::columns::ItemColumns;
 use super::copy::Copier;
 use super::footer::{Fate as Outcome, Footer};
 use super::pool::{Desk, Fate, Pool};
-use super::reuse::{Known, Task};
+use super::reuse::Task;
 use super::rows::Rows;
 use super::shard::ShardWriter;
 use super::vouch::Voucher;
@@ -194,9 +194,9 @@ pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64),
     loop {
         let damaged = match attempt(&task, shared).await {
             Err(Error::Store { path, message }) => {
-                let from = |known: &&Box<Known>| shared.store.path(&known.shard) == path;
-                match task.known.iter().flatten().find(from) {
-                    Some(known) => known.shard.clone(),
+                let mut shards = task.known.iter().flatten().map(|known| &known.shard);
+                match shards.find(|shard| shared.store.path(shard) == path) {
+                    Some(shard) => shard.clone(),
                     None => return Err(Error::Store { path, message }),
                 }
             }

@@ -99,9 +99,9 @@ impl Engine {
                     names.filter_map(|name| Some((name, self.store.snapshot_at(name).ok().flatten()?)));
                 let names: Vec<(&String, Snapshot)> = names.collect();
                 let said = names.iter().flat_map(|(_, snapshot)| &snapshot.files);
-                let said = said.filter(|file| file.path == damage.path).map(|file| file.digest.as_str());
+                let mut said = said.filter(|file| file.path == damage.path).map(|file| file.digest.as_str());
                 let now = match files.iter().any(|(path, _)| *path == damage.path) {
-                    true => self.look(&damage.path, said.last(), scratch)?.1.is_some(),
+                    true => self.look(&damage.path, said.next(), scratch)?.1.is_some(),
                     false => self.store.snapshot_at(&damage.path).is_err(),
                 };
                 if !now {
