@@ -18,7 +18,7 @@ use super::columns::ItemColumns;
 use super::copy::Copier;
 use super::footer::{Fate as Outcome, Footer};
 use super::pool::{Desk, Fate, Pool};
-use super::reuse::Task;
+use super::reuse::{Again, Task, search};
 use super::rows::Rows;
 use super::shard::ShardWriter;
 use super::vouch::Voucher;
@@ -37,6 +37,8 @@ pub struct Shared {
     pub columns: Option<Arc<ItemColumns>>,
     pub voucher: Voucher,
     pub reporter: Reporter,
+    /// What is computed again although it is known.
+    pub again: Again,
     pub storage: Storage,
     /// What may be held of one clip, in bytes.
     pub clip: u64,
@@ -190,7 +192,7 @@ fn work(
 /// Writes a bucket's shard and gives its digest and number of rows: what is known of items is copied, the
 /// others are computed. What turns out to be damaged is not known.
 pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
-    let (mut task, mut fetched) = (task.clone(), HashSet::new());
+    let (mut task, mut fetched, mut distrusted) = (task.clone(), HashSet::new(), HashSet::new());
     loop {
         let damaged = match attempt(&task, shared).await {
             Err(Error::Store { path, message }) => {
@@ -206,19 +208,23 @@ pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64),
         if fetched.insert(damaged.clone()) && shared.store.forget_copy(&damaged) {
             continue;
         }
+        distrusted.insert(damaged.clone());
         let before = task.computed().count();
         task.distrust(&damaged);
+        // Others may know of its items; those that none does are computed.
+        let (with, bad) = (shared.clone(), distrusted.clone());
+        let again = move || -> Result<Task, Error> {
+            search(&with.store, &mut task, &bad, with.again)?;
+            with.voucher.items(task.computed_items())?;
+            Ok(task)
+        };
+        task =
+            tokio::task::spawn_blocking(again).await.map_err(|error| Error::Other(error.to_string()))??;
         let more = (task.computed().count() - before) as u64;
         shared.progress.total.fetch_add(more, Ordering::Relaxed);
-        let text = format!(
-            "{} is damaged: {more} items that it has are computed again",
-            shared.store.shown(&damaged).display()
-        );
+        let shown = shared.store.shown(&damaged);
+        let text = format!("{} is damaged: {more} of its items are computed again", shown.display());
         (shared.reporter)(Event::Message { stage: shared.stage(), text, values: BTreeMap::new() });
-        // More items are to be computed than were thought to be.
-        let (again, with) = (task.clone(), shared.clone());
-        let vouched = tokio::task::spawn_blocking(move || with.voucher.items(again.computed_items()));
-        vouched.await.map_err(|error| Error::Other(error.to_string()))??;
     }
 }
 

@@ -286,6 +286,7 @@ impl Engine {
             columns,
             voucher,
             reporter: self.reporter.clone(),
+            again: self.again(pipeline, unit),
             storage,
             clip: std::iter::once(feed.head)
                 .chain(feed.chain.iter().copied())

@@ -78,13 +78,17 @@ pub fn digest_items(items: &[Item]) -> String {
 pub fn buckets(fingerprint: &str, items: &[Item], target: u64) -> Vec<Bucket> {
     let total: u64 = items.iter().map(|item| item.size).sum();
     let bits = total.div_ceil(target.max(1)).max(1).next_power_of_two().trailing_zeros().min(16);
-    let mut groups: Vec<Vec<Item>> = vec![Vec::new(); 1 << bits];
-    for item in items {
+    let group = |item: &Item| {
         let hash = blake3::hash(item.key.as_bytes());
         let first = u32::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1], 0, 0]);
-        let group = if bits == 0 { 0 } else { first >> (32 - bits) };
-        groups[group as usize].push(item.clone());
-    }
+        if bits == 0 { 0 } else { (first >> (32 - bits)) as usize }
+    };
+    let places: Vec<usize> = items.iter().map(group).collect();
+    let mut counts = vec![0; 1 << bits];
+    places.iter().for_each(|place| counts[*place] += 1);
+    // Of many items it matters that no more room is taken than they need.
+    let mut groups: Vec<Vec<Item>> = counts.into_iter().map(Vec::with_capacity).collect();
+    items.iter().zip(places).for_each(|(item, place)| groups[place].push(item.clone()));
     let bucket = |(group, items): (usize, Vec<Item>)| {
         let name =
             if bits == 0 { ALL.to_owned() } else { format!("{group:0width$b}", width = bits as usize) };

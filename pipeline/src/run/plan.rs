@@ -355,7 +355,7 @@ fn counts(tasks: &[Task], old: Option<&Snapshot>, items: &[Item]) -> ItemCounts 
 /// The items that a unit will leave. Of those that are to be computed neither digest nor size is known, nor
 /// whether they will be left at all.
 fn provisional(tasks: &[Task]) -> Vec<Item> {
-    let mut items = Vec::new();
+    let mut items = Vec::with_capacity(tasks.iter().map(|task| task.bucket.items.len()).sum());
     for task in tasks {
         // In the order of keys, like the bucket.
         let entries = match &task.shard {

@@ -4,7 +4,7 @@
 //! unchanged items are copied from whichever shard has them: one of the same bucket before the change, or
 //! of a shorter or longer prefix before the corpus grew or shrank. No run has to have published that shard.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -141,6 +141,21 @@ impl Engine {
     }
 }
 
+/// Looks again for items of a bucket that are not known, in shards that are not known to be damaged.
+pub fn search(
+    store: &Store,
+    task: &mut Task,
+    damaged: &HashSet<Arc<str>>,
+    again: Again,
+) -> Result<(), Error> {
+    if again == Again::Everything {
+        return Ok(());
+    }
+    let mut shards = shards(store, &task.bucket, &folders_of(store, &task.bucket)?)?;
+    shards.retain(|shard| !damaged.contains(shard.as_str()));
+    find(store, task, shards, again)
+}
+
 /// What a snapshot says of each of its shards, as their footers would, but for the counts of single items: the
 /// bytes, the footer, and the number of rows.
 fn listed(snapshot: &Snapshot) -> HashMap<&str, (u64, (Footer, u64))> {
@@ -207,10 +222,12 @@ fn shards(store: &Store, bucket: &Bucket, folders: &BTreeSet<String>) -> Result<
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Looks for the items of a bucket in shards. A shard that cannot be read knows nothing.
+/// Looks for the items of a bucket that are not known in shards. A shard that cannot be read knows nothing.
 fn find(store: &Store, task: &mut Task, shards: Vec<String>, again: Again) -> Result<(), Error> {
     let mut wanted: HashMap<&str, (usize, &str)> = HashMap::new();
-    for (index, item) in task.bucket.items.iter().enumerate() {
+    for (index, item) in
+        task.bucket.items.iter().enumerate().filter(|(index, _)| task.known[*index].is_none())
+    {
         wanted.insert(&item.key, (index, &item.digest));
     }
     for shard in shards {
