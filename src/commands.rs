@@ -30,7 +30,13 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Retry { source, stage, store, limits, json } => {
             let stages = match stage {
-                Some(stage) => vec![stage],
+                Some(stage) => {
+                    let spec = read(&source)?;
+                    if let Body::Dataset(_) = spec.stages[spec.find(&stage)?].operator.body() {
+                        return Err(Error::stage(&stage, "takes everything at once: it has no rejects"));
+                    }
+                    vec![stage]
+                }
                 None => read(&source)?.stages.into_iter().map(|stage| stage.name).collect(),
             };
             let again = stages.into_iter().map(|stage| (stage, Again::Rejected)).collect();

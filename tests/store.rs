@@ -465,6 +465,11 @@ fn causes_are_those_of_the_output_that_is_there() {
 fn what_cannot_be_read_of_a_store_is_told() {
     let folder = tempfile::tempdir().unwrap();
     tones(folder.path());
+    let yaml = std::fs::read_to_string(folder.path().join("p.yaml")).unwrap();
+    std::fs::write(folder.path().join("near.yaml"), yaml + "  near: {op: retrieve, from: [pooled]}\n")
+        .unwrap();
+    let retry = command(folder.path(), &["retry", "near.yaml", "near"]).output().unwrap();
+    assert!(stderr(&retry).contains("stage `near`: takes everything at once"), "{}", stderr(&retry));
     run(folder.path());
     for arguments in [["log", "--store", "typo"], ["verify", "--store", "typo"]] {
         let output = command(folder.path(), &arguments).output().unwrap();
