@@ -37,12 +37,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// A panic of an operator becomes a reject with its message: it need not be printed as well.
+/// A panic of an operator becomes a reject with its message, one of a reader of damaged files an error: they need not be
+/// printed as well.
 fn quiet_item_threads() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let item = std::thread::current().name().is_some_and(|name| name.starts_with("etude-item-"));
-        if !item {
+        if !item && !etude_pipeline::run::is_guarded() {
             usual(panic);
         }
     }));

@@ -17,6 +17,7 @@ pub mod resample;
 pub mod scan;
 pub mod segment;
 pub mod shards;
+mod spectrum;
 pub mod sql;
 pub mod vectors;
 

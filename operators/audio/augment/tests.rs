@@ -1,4 +1,8 @@
+use serde_json::{Value, json};
+
+use super::step::{Draw, Step};
 use super::*;
+use crate::harness::{clip, operator, recording, run, wrong};
 
 const RATE: u32 = 16_000;
 
@@ -16,77 +20,296 @@ fn db(ratio: f64) -> f64 {
     20.0 * ratio.log10()
 }
 
-fn apply(change: &Change, block: &Block, key: &str) -> Block {
+/// Applies a step, with the numbers of a key.
+fn apply(step: Value, block: &Block, key: &str) -> Block {
+    let steps: Vec<Step> = vec![serde_json::from_value(step).unwrap()];
+    step::check_all(&steps, "chain", "chain").unwrap();
     let mut clip = block.clone();
-    change.apply(&mut clip, RATE, &mut Random::keyed(&[key.as_bytes()]));
+    let random = |at: &str| etude_pipeline::random::Random::keyed(&[key.as_bytes(), at.as_bytes()]);
+    step::apply_all(&steps, "chain", &mut clip, &Draw { rate: RATE, random: &random });
     clip
 }
 
+fn difference(changed: &Block, clip: &Block) -> Block {
+    let samples = changed.samples().iter().zip(clip.samples()).map(|(a, b)| a - b).collect();
+    Block::planar(clip.channels(), samples)
+}
+
 #[test]
-fn gain_and_polarity() {
-    let gain = Change::Gain(Gain { p: 1.0, db: [-6.0, -6.0] });
-    assert!((db(rms(&apply(&gain, &tone(440.0), "a")) / rms(&tone(440.0))) + 6.0).abs() < 1e-4);
-    let polarity = Change::Polarity(Polarity { p: 1.0 });
-    let turned = apply(&polarity, &tone(440.0), "a");
+fn gain_polarity_and_reverse() {
+    let gained = apply(json!({"gain": {"p": 1, "db": [-6, -6]}}), &tone(440.0), "a");
+    assert!((db(rms(&gained) / rms(&tone(440.0))) + 6.0).abs() < 1e-4);
+    let turned = apply(json!({"polarity": {"p": 1}}), &tone(440.0), "a");
     assert!(turned.samples().iter().zip(tone(440.0).samples()).all(|(a, b)| *a == -*b));
+    let stereo = Block::planar(2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let reversed = apply(json!({"reverse": {"p": 1}}), &stereo, "a");
+    assert_eq!(reversed.samples(), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
 }
 
 #[test]
 fn noise_has_the_ratio_that_was_asked_for() {
-    for snr in [0.0, 20.0] {
-        let noise = Change::Noise(Noise { p: 1.0, snr_db: [snr, snr] });
-        let clip = tone(440.0);
-        let mut difference = apply(&noise, &clip, "a");
-        difference.samples_mut().iter_mut().zip(clip.samples()).for_each(|(noisy, clean)| *noisy -= clean);
-        assert!((db(rms(&clip) / rms(&difference)) - snr).abs() < 0.2);
+    let clip = tone(440.0);
+    for colour in ["white", "pink", "brown"] {
+        for snr in [0.0, 20.0] {
+            let noisy = apply(json!({"noise": {"p": 1, "colour": colour, "snr_db": [snr, snr]}}), &clip, "a");
+            let found = db(rms(&clip) / rms(&difference(&noisy, &clip)));
+            assert!((found - snr).abs() < 0.2, "{colour}: {found} dB instead of {snr}");
+        }
+        let noisy =
+            apply(json!({"noise": {"p": 1, "colour": colour, "std_ratio": [0.01, 0.01]}}), &clip, "a");
+        let found = rms(&difference(&noisy, &clip)) / rms(&clip);
+        assert!((found / 0.01 - 1.0).abs() < 0.02, "{colour}: {found}");
     }
     let silent = Block::zeros(1, 100);
-    let noise = Change::Noise(Noise { p: 1.0, snr_db: [0.0, 0.0] });
-    assert_eq!(apply(&noise, &silent, "a"), silent);
+    assert_eq!(apply(json!({"noise": {"p": 1, "snr_db": [0, 0]}}), &silent, "a"), silent);
+}
+
+#[test]
+fn noise_has_its_colour() {
+    // The power between 1 and 2 kHz over that between 4 and 8 kHz: an octave has twice the width of that below, so it is
+    // 1/4 of white noise, and 3 or 6 dB an octave more of coloured noise, over two octaves.
+    let frames = 1 << 17;
+    let quiet = Block::planar(1, (0..frames).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect());
+    for (colour, expected) in [("white", -6.0), ("pink", 0.0), ("brown", 6.0)] {
+        let noisy = apply(json!({"noise": {"p": 1, "colour": colour, "snr_db": [0, 0]}}), &quiet, "a");
+        let mut noise = difference(&noisy, &quiet).samples().to_vec();
+        let powers = crate::spectrum::real(frames, |forward, _| {
+            let mut bins = forward.make_output_vec();
+            forward.process(&mut noise, &mut bins).unwrap();
+            bins.iter().map(|bin| f64::from(bin.norm_sqr())).collect::<Vec<_>>()
+        });
+        let band = |low: f64, high: f64| -> f64 {
+            let bin = |hz: f64| (hz / f64::from(RATE) * frames as f64) as usize;
+            powers[bin(low)..bin(high)].iter().sum()
+        };
+        let found = 10.0 * (band(1000.0, 2000.0) / band(4000.0, 8000.0)).log10();
+        assert!((found - expected).abs() < 0.3, "{colour}: {found} dB, expected {expected}");
+    }
 }
 
 #[test]
 fn filters_have_their_cutoff_and_slope() {
     // |H|² = 1 / (1 + (tan πf/rate / tan πf₀/rate)^±4): a Butterworth filter of second order after the bilinear transform.
     let warp = |hz: f64| (std::f64::consts::PI * hz / f64::from(RATE)).tan();
-    let expected = |hz: f64, order: i32| -10.0 * (1.0 + (warp(hz) / warp(1000.0)).powi(order)).log10();
-    let low = Change::LowPass(LowPass { p: 1.0, cutoff: [1000.0, 1000.0] });
-    let high = Change::HighPass(HighPass { p: 1.0, cutoff: [1000.0, 1000.0] });
-    for (change, order) in [(low, 4), (high, -4)] {
-        for hz in [250.0, 500.0, 1000.0, 2000.0, 4000.0] {
-            let found = db(rms(&apply(&change, &tone(hz), "a")) / rms(&tone(hz)));
-            let expected = expected(hz, order);
+    let one = |hz: f64, edge: f64, order: i32| -10.0 * (1.0 + (warp(hz) / warp(edge)).powi(order)).log10();
+    let low = json!({"low_pass": {"p": 1, "cutoff": [1000, 1000]}});
+    let high = json!({"high_pass": {"p": 1, "cutoff": [1000, 1000]}});
+    let band = json!({"band_pass": {"p": 1, "centre": [1000, 1000], "bandwidth_fraction": [0.8, 0.8]}});
+    for hz in [250.0, 500.0, 1000.0, 2000.0, 4000.0] {
+        for (step, expected) in [
+            (&low, one(hz, 1000.0, 4)),
+            (&high, one(hz, 1000.0, -4)),
+            (&band, one(hz, 600.0, -4) + one(hz, 1400.0, 4)),
+        ] {
+            let found = db(rms(&apply(step.clone(), &tone(hz), "a")) / rms(&tone(hz)));
             assert!(
                 (found - expected).abs() < 0.1,
-                "{} at {hz} Hz: {found:.2} dB, expected {expected:.2}",
-                change.name()
+                "{step} at {hz} Hz: {found:.2} dB, expected {expected:.2}"
             );
         }
     }
 }
 
 #[test]
+fn a_delay_is_added_once() {
+    let mut click = Block::zeros(1, 16_000);
+    click.samples_mut()[100] = 1.0;
+    let delayed = apply(json!({"delay": {"p": 1, "milliseconds": [250, 250], "volume": 0.5}}), &click, "a");
+    let found: Vec<(usize, f32)> =
+        delayed.samples().iter().copied().enumerate().filter(|(_, sample)| *sample != 0.0).collect();
+    assert_eq!(found, [(100, 0.5), (100 + 4000, 0.25)]);
+    // Only steps of the interval.
+    let step = json!({"delay": {"p": 1, "milliseconds": [200, 450], "interval": 50}});
+    let places = |step: &Value| -> std::collections::BTreeSet<usize> {
+        let place = |key: usize| {
+            let delayed = apply(step.clone(), &click, &key.to_string());
+            delayed.samples().iter().rposition(|sample| *sample != 0.0).unwrap() - 100
+        };
+        (0..200).map(place).collect()
+    };
+    assert!(places(&step).into_iter().eq([3200, 4000, 4800, 5600, 6400, 7200]));
+    assert!(places(&json!({"delay": {"p": 1, "interval": 0}})).len() > 100);
+}
+
+#[test]
+fn a_mask_and_a_shift_are_as_long_as_asked_for() {
+    let ones = Block::planar(1, vec![1.0; 16_000]);
+    let step = json!({"time_mask": {"p": 1, "part": [0.25, 0.25], "fade": 0.01}});
+    let starts: std::collections::BTreeSet<usize> = (0..50)
+        .map(|key| {
+            let masked = apply(step.clone(), &ones, &key.to_string());
+            let zeros = masked.samples().iter().filter(|sample| **sample == 0.0).count();
+            assert_eq!(zeros, 4000 - 2 * 160);
+            let partly = masked.samples().iter().filter(|sample| **sample > 0.0 && **sample < 1.0).count();
+            assert_eq!(partly, 2 * 160);
+            masked.samples().iter().position(|sample| *sample < 1.0).unwrap()
+        })
+        .collect();
+    assert!(starts.len() > 40 && *starts.last().unwrap() <= 12_000);
+
+    let ramp = Block::planar(1, (0..1000).map(|at| at as f32 + 1.0).collect());
+    let shifted = |by: f64, rollover: bool| {
+        let step = json!({"shift": {"p": 1, "fraction": [by, by], "rollover": rollover, "fade": 0}});
+        apply(step, &ramp, "a").samples().to_vec()
+    };
+    assert!(shifted(0.25, true).iter().eq(ramp.samples()[750..].iter().chain(&ramp.samples()[..750])));
+    assert!(shifted(-0.25, true).iter().eq(ramp.samples()[250..].iter().chain(&ramp.samples()[..250])));
+    assert!(shifted(0.25, false).iter().eq([0.0; 250].iter().chain(&ramp.samples()[..750])));
+    assert!(shifted(-0.25, false).iter().eq(ramp.samples()[250..].iter().chain(&[0.0; 250])));
+    assert!(shifted(1.0, true) == ramp.samples() && shifted(0.0, true) == ramp.samples());
+    let faded = apply(json!({"shift": {"p": 1, "fraction": [0.5, 0.5], "fade": 0.01}}), &ones, "a");
+    assert_eq!(faded.samples().iter().filter(|sample| **sample < 1.0).count(), 2 * 160);
+}
+
+#[test]
 fn a_step_applies_with_its_probability() {
+    let clip = Block::planar(1, vec![1.0]);
+    let share = |step: Value| {
+        let turned = |key: usize| apply(step.clone(), &clip, &key.to_string()).samples()[0] < 0.0;
+        (0..2000).filter(|key| turned(*key)).count() as f64 / 2000.0
+    };
     for p in [0.0, 0.3, 1.0] {
-        let polarity = Change::Polarity(Polarity { p });
-        let clip = Block::planar(1, vec![1.0]);
-        let turned = (0..2000).filter(|i| apply(&polarity, &clip, &i.to_string()).samples()[0] < 0.0).count();
-        assert!((turned as f64 / 2000.0 - p).abs() < 0.04, "p {p}: {turned} of 2000");
+        assert!((share(json!({"polarity": {"p": p}})) - p).abs() < 0.04);
+        assert!((share(json!({"chain": {"p": p, "of": [{"polarity": {"p": 0.5}}]}})) - p / 2.0).abs() < 0.04);
+    }
+    // One of them in any case, each as often as the others.
+    let other = json!({"gain": {"p": 0, "db": [0, 0]}});
+    let one_of = json!({"one_of": {"p": 0.9, "of": [other, {"polarity": {"p": 0}}, other]}});
+    assert!((share(one_of) - 0.3).abs() < 0.04);
+}
+
+#[test]
+fn what_one_step_draws_leaves_the_others_alone() {
+    let samples: Vec<f32> = tone(440.0).samples()[..500].to_vec();
+    let out = |chain: Value| {
+        run(&operator::<Augment>(json!({"chain": chain})), &[clip(0, &samples)]).clips()[0].1.clone()
+    };
+    let gain = json!({"gain": {"p": 0.5}});
+    let first = |noise: Value| out(json!([noise, {"polarity": {"p": 0}}, gain]));
+    // The gain is the same whether noise is added before it or not.
+    let without = first(json!({"noise": {"p": 0}}));
+    let with = first(json!({"noise": {"p": 1, "snr_db": [120, 120]}}));
+    let worst = without.iter().zip(&with).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst > 0.0 && worst < 1e-4, "{worst}");
+    // Two of the same kind draw numbers of their own.
+    let gains = |chain: Value| db(f64::from(out(chain)[100]) / f64::from(samples[100]));
+    let (one, two) =
+        (gains(json!([{"gain": {"p": 1}}])), gains(json!([{"gain": {"p": 1}}, {"gain": {"p": 1}}])));
+    assert!((two - 2.0 * one).abs() > 0.01, "{one} {two}");
+}
+
+#[test]
+fn channels_get_the_same_but_for_noise() {
+    let tone: Vec<f32> = tone(440.0).samples()[..800].to_vec();
+    let same = |step: Value| {
+        let outcome =
+            run(&operator::<Augment>(json!({"chain": [step]})), &[recording(&[tone.clone(), tone.clone()])]);
+        let (_, planes) = &outcome.signals[0];
+        planes[0] == planes[1]
+    };
+    for step in [
+        json!({"gain": {"p": 1}}),
+        json!({"shift": {"p": 1}}),
+        json!({"time_mask": {"p": 1}}),
+        json!({"delay": {"p": 1, "milliseconds": [10, 20]}}),
+        json!({"band_pass": {"p": 1, "centre": [100, 200]}}),
+        json!({"clipping": {"p": 1}}),
+        json!({"tanh_distortion": {"p": 1}}),
+    ] {
+        assert!(same(step.clone()), "{step}");
+    }
+    assert!(!same(json!({"noise": {"p": 1}})));
+}
+
+/// For each parameter that the output depends on it, and that its range is enforced by name.
+#[test]
+fn no_parameter_is_ignored() {
+    let samples: Vec<f32> =
+        tone(440.0).samples()[..2000].iter().enumerate().map(|(at, s)| s * (at as f32 / 2000.0)).collect();
+    let out = |step: &Value| {
+        run(&operator::<Augment>(json!({"chain": [step]})), &[crate::harness::at(RATE, clip(0, &samples))])
+            .clips()
+    };
+    for (name, parameter, values, bad) in [
+        ("gain", "db", [json!([1, 1]), json!([2, 2])], json!([3, -3])),
+        ("noise", "colour", [json!("white"), json!("pink")], Value::Null),
+        ("noise", "snr_db", [json!([1, 1]), json!([2, 2])], json!([0, 200])),
+        ("noise", "std_ratio", [json!([0.1, 0.1]), json!([0.2, 0.2])], json!([-1, 1])),
+        ("low_pass", "cutoff", [json!([500, 500]), json!([600, 600])], json!([0, 100])),
+        ("high_pass", "cutoff", [json!([500, 500]), json!([600, 600])], json!([0, 100])),
+        ("band_pass", "centre", [json!([500, 500]), json!([600, 600])], json!([0, 100])),
+        ("band_pass", "bandwidth_fraction", [json!([1, 1]), json!([1.5, 1.5])], json!([1, 2])),
+        ("delay", "milliseconds", [json!([10, 10]), json!([20, 20])], json!([-1, 10])),
+        ("delay", "interval", [json!(0), json!(125)], json!(-1)),
+        ("delay", "volume", [json!(0.5), json!(0.6)], json!(1.5)),
+        ("time_mask", "part", [json!([0.1, 0.1]), json!([0.2, 0.2])], json!([0, 1.5])),
+        ("time_mask", "fade", [json!(0), json!(0.005)], json!(-1)),
+        ("shift", "fraction", [json!([0.1, 0.1]), json!([0.2, 0.2])], json!([-2, 0])),
+        ("shift", "rollover", [json!(true), json!(false)], Value::Null),
+        ("shift", "fade", [json!(0), json!(0.005)], json!(61)),
+        ("clipping", "percent", [json!([10, 10]), json!([20, 20])], json!([0, 101])),
+        ("tanh_distortion", "distortion", [json!([0.1, 0.1]), json!([0.2, 0.2])], json!([0, 2])),
+    ] {
+        let with = |value: &Value| {
+            let mut parameters = json!({"p": 1, parameter: value});
+            match parameter {
+                "interval" => parameters["milliseconds"] = json!([0, 125]),
+                "volume" => parameters["milliseconds"] = json!([10, 10]),
+                _ => {}
+            }
+            json!({name: parameters})
+        };
+        assert!(out(&with(&values[0])) != out(&with(&values[1])), "{name}.{parameter}");
+        if !bad.is_null() {
+            let augment: Augment = operator(json!({"chain": [with(&bad)]}));
+            assert_eq!(wrong(&augment).as_deref(), Some(format!("chain.0.{name}.{parameter}").as_str()));
+        }
+        assert!(out(&json!({name: {"p": 0}}))[0].1 == samples, "{name}: p");
+        let augment: Augment = operator(json!({"chain": [{name: {"p": 1.5}}]}));
+        assert_eq!(wrong(&augment).as_deref(), Some(format!("chain.0.{name}.p").as_str()));
+    }
+    for (steps, at) in [
+        (json!([]), "chain"),
+        (json!([{"one_of": {"of": []}}]), "chain.0.one_of.of"),
+        (json!([{"chain": {"p": 2, "of": [{"gain": {}}]}}]), "chain.0.chain.p"),
+        (
+            json!([{"one_of": {"of": [{"gain": {}}, {"gain": {"db": [1, 0]}}]}}]),
+            "chain.0.one_of.of.1.gain.db",
+        ),
+        (json!([{"noise": {"snr_db": [1, 2], "std_ratio": [1, 2]}}]), "chain.0.noise.std_ratio"),
+    ] {
+        assert_eq!(wrong(&operator::<Augment>(json!({"chain": steps}))).as_deref(), Some(at));
     }
 }
 
 #[test]
-fn ranges_are_enforced_by_name() {
-    let check = |json: serde_json::Value| {
-        let augment: Augment = serde_json::from_value(serde_json::json!({"chain": [json]})).unwrap();
-        augment.check().map_err(|invalid| invalid.parameter)
+fn what_does_not_suit_the_rate_is_refused() {
+    let output = |step: Value| {
+        let augment: Augment = operator(json!({"chain": [{"one_of": {"of": [step]}}]}));
+        crate::harness::output(&augment, etude_pipeline::flow::Unit::Clip, Some(8000))
     };
-    assert_eq!(check(serde_json::json!({"gain": {}})), Ok(()));
-    assert_eq!(check(serde_json::json!({"gain": {"p": 1.5}})), Err("chain.0.gain.p".into()));
-    assert_eq!(check(serde_json::json!({"gain": {"db": [3, -3]}})), Err("chain.0.gain.db".into()));
-    assert_eq!(check(serde_json::json!({"noise": {"snr_db": [0, 200]}})), Err("chain.0.noise.snr_db".into()));
-    assert_eq!(
-        check(serde_json::json!({"low_pass": {"cutoff": [0, 100]}})),
-        Err("chain.0.low_pass.cutoff".into())
-    );
+    let high = output(json!({"high_pass": {"cutoff": [100, 4000]}})).unwrap_err();
+    assert_eq!(high, "high_pass: `cutoff` must stay below half the rate, 4000 Hz");
+    let band = output(json!({"band_pass": {}})).unwrap_err();
+    assert_eq!(band, "band_pass: `centre` must stay below half the rate, 4000 Hz");
+    assert!(output(json!({"low_pass": {}})).is_ok());
+}
+
+/// SciPy's filters and audiomentations' other steps, by `golden/steps.py`.
+#[test]
+fn steps_are_those_of_others() {
+    let golden: Value = serde_json::from_str(include_str!("golden/steps.json")).unwrap();
+    let numbers = |value: &Value| -> Vec<f32> {
+        value.as_array().unwrap().iter().map(|sample| sample.as_f64().unwrap() as f32).collect()
+    };
+    let signal = Block::planar(1, numbers(&golden["signal"]));
+    let steps = golden["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 10);
+    for step in steps {
+        let (found, expected) = (apply(step[0].clone(), &signal, "a"), numbers(&step[1]));
+        let largest = expected.iter().fold(0f32, |most, sample| most.max(sample.abs()));
+        let worst = found.samples().iter().zip(&expected).fold(0f32, |most, (a, b)| most.max((a - b).abs()))
+            / largest;
+        assert!(found.frames() == expected.len() && worst < 1e-5, "{}: scaled error {worst}", step[0]);
+    }
 }

@@ -1,5 +1,6 @@
 //! Whether a shard holds what its footer says.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -25,7 +26,17 @@ pub fn shard(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {
 /// Reads something that may be damaged: a reader may give up in any way.
 pub fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let damaged = |_| Error::Store { path: path.to_owned(), message: "is damaged: it cannot be read".into() };
-    catch_unwind(AssertUnwindSafe(read)).map_err(damaged)?
+    let before = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(before);
+    result.map_err(damaged)?
+}
+
+thread_local!(static GUARDED: Cell<bool> = const { Cell::new(false) });
+
+/// Whether a panic on this thread now becomes an error: it need not be told as well.
+pub fn is_guarded() -> bool {
+    GUARDED.get()
 }
 
 fn look(path: &Path, cancel: &CancellationToken) -> Result<String, Error> {

@@ -35,6 +35,7 @@ mod why;
 mod tests;
 
 pub use chain::{BLOCK, Chain, Instance, Trail, describe};
+pub use check::is_guarded;
 pub use engine::{Engine, Outcome};
 pub use items::items_of;
 pub use options::{MaxRejects, Options};

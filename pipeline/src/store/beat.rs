@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn who_is_alive_keeps_the_lock_and_who_was_killed_loses_it() {
-        let (remote, dead) = (remote(), Duration::from_millis(600));
+        let (remote, dead) = (remote(), Duration::from_secs(2));
         let held = lock(&remote, dead, &|| {}).unwrap();
         let begin = Instant::now();
         let waited = std::thread::scope(|scope| {
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn leases_of_the_dead_do_not_count() {
-        let (remote, dead) = (remote(), Duration::from_millis(600));
+        let (remote, dead) = (remote(), Duration::from_secs(2));
         remote.put("leases/run-killed", b"old".to_vec(), false).unwrap();
         let held = lease(&remote, "one\ntwo", dead).unwrap();
         std::thread::sleep(2 * dead);

@@ -1,0 +1,42 @@
+//! Louder or softer.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::operator::Invalid;
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::range::{Range, decibels, draw, half, within};
+use super::step::Change;
+
+/// Makes it louder or softer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gain {
+    /// The probability.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+    /// Lowest and highest gain in dB, −120 to 120.
+    #[serde(default = "db")]
+    db: Range,
+}
+
+fn db() -> Range {
+    [-12.0, 12.0]
+}
+
+impl Change for Gain {
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        within(self.db, (-120.0, 120.0), "dB", "db")
+    }
+
+    fn apply(&self, clip: &mut Block, _: u32, random: &mut Random) {
+        let factor = decibels(draw(self.db, random)) as f32;
+        clip.samples_mut().iter_mut().for_each(|sample| *sample *= factor);
+    }
+}

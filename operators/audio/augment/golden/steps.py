@@ -1,0 +1,44 @@
+"""Makes steps.json: a short signal, and what others make of it.
+
+Filters by SciPy (sosfilt of a second-order Butterworth filter), the rest by audiomentations with fixed parameters.
+
+    pip install audiomentations==0.43.1 scipy && python3 steps.py > steps.json
+"""
+import json
+
+import numpy as np
+from audiomentations import ClippingDistortion, Gain, PolarityInversion, Reverse, Shift, TanhDistortion
+from scipy.signal import butter, sosfilt
+
+RATE = 16_000
+signal = np.random.default_rng(1).normal(0, 0.3, 64).astype(np.float32)
+
+
+def filtered(*filters):
+    samples = signal.astype(np.float64)
+    for kind, cutoff in filters:
+        samples = sosfilt(butter(2, cutoff, kind, fs=RATE, output="sos"), samples)
+    return samples
+
+
+def shifted(fraction, rollover):
+    return Shift(fraction, fraction, rollover=rollover, fade_duration=0.0, p=1.0)(signal, RATE)
+
+
+steps = [
+    ({"low_pass": {"p": 1, "cutoff": [2000, 2000]}}, filtered(("low", 2000))),
+    ({"high_pass": {"p": 1, "cutoff": [900, 900]}}, filtered(("high", 900))),
+    (
+        {"band_pass": {"p": 1, "centre": [2000, 2000], "bandwidth_fraction": [1, 1]}},
+        filtered(("high", 1000), ("low", 3000)),
+    ),
+    ({"gain": {"p": 1, "db": [-7, -7]}}, Gain(-7, -7, p=1.0)(signal, RATE)),
+    ({"polarity": {"p": 1}}, PolarityInversion(p=1.0)(signal, RATE)),
+    ({"reverse": {"p": 1}}, Reverse(p=1.0)(signal, RATE)),
+    ({"shift": {"p": 1, "fraction": [0.3, 0.3], "fade": 0}}, shifted(0.3, True)),
+    ({"shift": {"p": 1, "fraction": [-0.3, -0.3], "fade": 0, "rollover": False}}, shifted(-0.3, False)),
+    ({"clipping": {"p": 1, "percent": [20, 20]}}, ClippingDistortion(20, 20, p=1.0)(signal, RATE)),
+    ({"tanh_distortion": {"p": 1, "distortion": [0.4, 0.4]}}, TanhDistortion(0.4, 0.4, p=1.0)(signal, RATE)),
+]
+rounded = lambda samples: [float(f"{sample:.8g}") for sample in samples]
+print(json.dumps({"signal": rounded(signal), "steps": [[step, rounded(samples)] for step, samples in steps]}))

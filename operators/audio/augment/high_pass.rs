@@ -1,0 +1,50 @@
+//! High frequencies alone.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::operator::Invalid;
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::biquad::Biquad;
+use super::range::{Range, draw, half, within};
+use super::step::Change;
+
+/// Takes low frequencies away: second-order Butterworth, 12 dB an octave.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HighPass {
+    /// The probability.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+    /// Lowest and highest cutoff (−3 dB) in Hz, 1 to 192000 and below half the rate.
+    #[serde(default = "cutoff")]
+    cutoff: Range,
+}
+
+fn cutoff() -> Range {
+    [20.0, 2400.0]
+}
+
+impl Change for HighPass {
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        within(self.cutoff, (1.0, 192_000.0), "Hz", "cutoff")
+    }
+
+    fn suits(&self, rate: u32) -> Result<(), String> {
+        let half = f64::from(rate) / 2.0;
+        if self.cutoff[1] < half {
+            return Ok(());
+        }
+        Err(format!("`cutoff` must stay below half the rate, {half} Hz"))
+    }
+
+    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
+        Biquad::high_pass(draw(self.cutoff, random), f64::from(rate)).run(clip);
+    }
+}

@@ -1,0 +1,29 @@
+//! Upside down.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::range::half;
+use super::step::Change;
+
+/// Turns it upside down.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Polarity {
+    /// The probability.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+}
+
+impl Change for Polarity {
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn apply(&self, clip: &mut Block, _: u32, _: &mut Random) {
+        clip.samples_mut().iter_mut().for_each(|sample| *sample = -*sample);
+    }
+}

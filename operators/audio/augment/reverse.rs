@@ -1,0 +1,31 @@
+//! Backwards.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::range::half;
+use super::step::Change;
+
+/// Plays it backwards.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reverse {
+    /// The probability.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+}
+
+impl Change for Reverse {
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn apply(&self, clip: &mut Block, _: u32, _: &mut Random) {
+        for channel in 0..clip.channels() {
+            clip.channel_mut(channel).reverse();
+        }
+    }
+}

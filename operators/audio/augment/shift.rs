@@ -1,0 +1,81 @@
+//! Earlier or later.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::operator::Invalid;
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fade::rising;
+use super::range::{Range, draw, half, within};
+use super::step::Change;
+
+/// Moves it in time; what leaves at one end comes in at the other.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shift {
+    /// The probability.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+    /// How far, as a fraction of the clip, −1 (earlier) to 1 (later).
+    #[serde(default = "fraction")]
+    fraction: Range,
+    /// Whether what leaves at one end comes in at the other; else there is silence.
+    #[serde(default = "rollover")]
+    rollover: bool,
+    /// How long the fades at the seam are, in seconds, 0 to 60.
+    #[serde(default = "fade")]
+    #[schemars(range(min = 0, max = 60))]
+    fade: f64,
+}
+
+fn fraction() -> Range {
+    [-0.5, 0.5]
+}
+
+fn rollover() -> bool {
+    true
+}
+
+fn fade() -> f64 {
+    0.005
+}
+
+impl Change for Shift {
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        within(self.fraction, (-1.0, 1.0), "", "fraction")?;
+        Invalid::unless((0.0..=60.0).contains(&self.fade), "fade", "must be from 0 to 60 s")
+    }
+
+    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
+        let frames = clip.frames();
+        let by = (draw(self.fraction, random) * frames as f64).round() as i64;
+        if by == 0 {
+            return;
+        }
+        // Where the first frame comes to lie, which is where the seam is.
+        let seam = by.rem_euclid(frames as i64) as usize;
+        let fade = (self.fade * f64::from(rate)).round() as usize;
+        for channel in 0..clip.channels() {
+            let samples = clip.channel_mut(channel);
+            samples.rotate_right(seam);
+            if !self.rollover {
+                if by > 0 {
+                    samples[..by as usize].fill(0.0)
+                } else {
+                    samples[(frames as i64 + by) as usize..].fill(0.0)
+                }
+            }
+            let (before, after) = samples.split_at_mut(seam);
+            let (out, into) = (fade.min(before.len()), fade.min(after.len()));
+            let ends = before.len() - out;
+            before[ends..].iter_mut().zip(rising(out).rev()).for_each(|(sample, factor)| *sample *= factor);
+            after[..into].iter_mut().zip(rising(into)).for_each(|(sample, factor)| *sample *= factor);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A part of the clip in silence.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::operator::Invalid;
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fade::rising;
+use super::range::{Range, draw, half, within};
+use super::step::Change;
+
+/// Silences a part of it, anywhere, with fades.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeMask {
+    /// The probability.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+    /// The shortest and longest part, as a fraction of the clip, 0 to 1.
+    #[serde(default = "part")]
+    part: Range,
+    /// How long each fade is, in seconds, 0 to 60; at most half the part. The fades lie within it.
+    #[serde(default = "fade")]
+    #[schemars(range(min = 0, max = 60))]
+    fade: f64,
+}
+
+fn part() -> Range {
+    [0.01, 0.2]
+}
+
+fn fade() -> f64 {
+    0.005
+}
+
+impl Change for TimeMask {
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        within(self.part, (0.0, 1.0), "", "part")?;
+        Invalid::unless((0.0..=60.0).contains(&self.fade), "fade", "must be from 0 to 60 s")
+    }
+
+    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
+        let length = (draw(self.part, random) * clip.frames() as f64).round() as usize;
+        let start = random.below((clip.frames() - length) as u64 + 1) as usize;
+        let fade = ((self.fade * f64::from(rate)).round() as usize).min(length / 2);
+        for channel in 0..clip.channels() {
+            let part = &mut clip.channel_mut(channel)[start..start + length];
+            part[..fade].iter_mut().zip(rising(fade).rev()).for_each(|(sample, factor)| *sample *= factor);
+            part[fade..length - fade].fill(0.0);
+            part[length - fade..].iter_mut().zip(rising(fade)).for_each(|(sample, factor)| *sample *= factor);
+        }
+    }
+}
