@@ -45,7 +45,7 @@ fn on(folder: &Path, machine: &str, endpoint: &str, arguments: &[&str]) -> Comma
     command.env("ETUDE_CACHE", folder.join(machine)).args(arguments).args(["--store", STORE]);
     point(&mut command, endpoint);
     // Long enough for what fails once or twice.
-    command.env("ETUDE_NETWORK_SECONDS", "4");
+    command.env("ETUDE_NETWORK_SECONDS", "2");
     command
 }
 
