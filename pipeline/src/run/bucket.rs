@@ -192,7 +192,7 @@ fn work(
 /// Writes a bucket's shard and gives its digest and number of rows: what is known of items is copied, the
 /// others are computed. What turns out to be damaged is not known.
 pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64), Error> {
-    let (mut task, mut fetched, mut distrusted) = (task.clone(), HashSet::new(), HashSet::new());
+    let (mut task, mut distrusted) = (task.clone(), HashSet::new());
     loop {
         let damaged = match attempt(&task, shared).await {
             Err(Error::Store { path, message }) => {
@@ -204,10 +204,6 @@ pub async fn compute(task: &Task, shared: &Arc<Shared>) -> Result<(String, u64),
             }
             other => return other,
         };
-        // A copy that is damaged says nothing of the store.
-        if fetched.insert(damaged.clone()) && shared.store.forget_copy(&damaged) {
-            continue;
-        }
         distrusted.insert(damaged.clone());
         let before = task.computed().count();
         task.distrust(&damaged);

@@ -173,15 +173,8 @@ impl Engine {
                 continue;
             }
             let (scratch, layout) = (self.store.scratch()?, layout(pipeline, unit)?);
-            let look = || {
-                let path = self.store.fetch(relative)?;
-                check::rewritten(self.store.disk(), &path, layout.clone(), scratch.path(), &self.cancel)
-            };
-            let mut looked = look();
-            // A copy that is damaged says nothing of the store.
-            if matches!(looked, Err(Error::Store { .. })) && self.store.forget_copy(relative) {
-                looked = look();
-            }
+            let path = self.store.fetch(relative)?;
+            let looked = check::rewritten(self.store.disk(), &path, layout, scratch.path(), &self.cancel);
             match looked {
                 Ok(digest) => {
                     digests.insert(relative.clone(), digest);

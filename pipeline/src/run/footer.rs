@@ -76,14 +76,9 @@ impl Footer {
     pub fn read_if(
         store: &Store,
         shard: &str,
-        wanted: impl Fn(&str) -> bool,
+        wanted: impl FnOnce(&str) -> bool,
     ) -> Result<Option<(Self, u64)>, Error> {
-        let read = || Self::parse_if(&store.path(shard), Chunks::new(store.source(shard)?), &wanted);
-        match read() {
-            // A copy that is damaged says nothing of the store.
-            Err(Error::Store { .. }) if store.forget_copy(shard) => read(),
-            read => read,
-        }
+        Self::parse_if(&store.path(shard), Chunks::new(store.source(shard)?), wanted)
     }
 
     /// The same of a file.
@@ -96,7 +91,7 @@ impl Footer {
     fn parse_if(
         path: &Path,
         chunks: Chunks,
-        wanted: impl Fn(&str) -> bool,
+        wanted: impl FnOnce(&str) -> bool,
     ) -> Result<Option<(Self, u64)>, Error> {
         let damaged = |message: String| Error::Store { path: path.to_owned(), message };
         let metadata =

@@ -259,7 +259,7 @@ impl Engine {
                 let snapshot = snapshot.ok_or_else(|| {
                     Error::stage(stage, "is not in the store as the pipeline stands now; run it first")
                 })?;
-                return snapshot.files.iter().map(|file| self.right_copy(file)).collect();
+                return snapshot.files.iter().map(|file| self.store.fetch(&file.path)).collect();
             }
             if let Some(snapshot) = snapshot {
                 known.snapshots.insert(unit.stage, snapshot);

@@ -22,7 +22,7 @@ pub struct Vouched(Mutex<HashSet<String>>);
 impl Engine {
     /// Keeps a snapshot.
     pub(super) fn keep(&self, snapshot: Arc<Snapshot>) -> Result<Arc<Snapshot>, Error> {
-        self.store.keep_snapshot(snapshot, |file| match self.store.fetch_anew(&file.path) {
+        self.store.keep_snapshot(snapshot, |file| match self.store.fetch(&file.path) {
             Ok(path) => Ok(digest_file(&path, &self.cancel)? == file.digest),
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -38,15 +38,6 @@ impl Engine {
         files: impl Iterator<Item = &'a StoredFile>,
     ) -> Result<(), Error> {
         vouch(&self.store, vouched, files, self.options.threads, &self.cancel)
-    }
-
-    /// Where a file is on this machine. A copy that is not what was written is fetched again.
-    pub(super) fn right_copy(&self, file: &StoredFile) -> Result<PathBuf, Error> {
-        let path = self.store.fetch(&file.path)?;
-        if self.store.copies() && digest_file(&path, &self.cancel)? != file.digest {
-            return self.store.fetch_anew(&file.path);
-        }
-        Ok(path)
     }
 
     /// What vouches for the shards that items of a unit are read from.
@@ -96,11 +87,7 @@ fn vouch<'a>(
     let next = AtomicUsize::new(0);
     let check = || -> Result<(), Error> {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let path = store.path(&file.path);
-            let is_whole = |path: &Path| Ok::<_, Error>(digest_file(path, cancel)? == file.digest);
-            // A copy that is right need not be fetched; one that is not says nothing of the store.
-            let copied = store.copies() && path.is_file() && is_whole(&path)?;
-            if !copied && !is_whole(&store.fetch_anew(&file.path)?)? {
+            if digest_file(&store.fetch(&file.path)?, cancel)? != file.digest {
                 let message = "is damaged: it is not what was written; \
                                `etude verify FILE --repair` has it computed again";
                 let path = store.shown(&file.path);

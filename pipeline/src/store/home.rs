@@ -62,19 +62,10 @@ pub trait Home: fmt::Debug + Send + Sync {
     fn open(&self, path: &str) -> Result<Box<dyn Source>, Error>;
     /// Where a file is on this machine; it is brought here if need be.
     fn fetch(&self, path: &str) -> Result<PathBuf, Error>;
-    /// The same, but what is here is not taken for what is there.
-    fn fetch_anew(&self, path: &str) -> Result<PathBuf, Error> {
-        self.fetch(path)
-    }
     /// Where a file is on this machine. Of a store that is elsewhere it is written to `to`, whether a copy is here or not.
     fn fetch_to(&self, path: &str, to: &Path) -> Result<PathBuf, Error> {
         let _ = to;
         self.fetch(path)
-    }
-    /// Forgets a copy that turned out to be damaged; whether there was one.
-    fn forget_copy(&self, path: &str) -> bool {
-        let _ = path;
-        false
     }
     /// Whether what is here are copies.
     fn copies(&self) -> bool {

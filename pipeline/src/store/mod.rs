@@ -109,19 +109,9 @@ impl Store {
         self.home.fetch(relative)
     }
 
-    /// Brings a file to this machine even if a copy of it is here.
-    pub fn fetch_anew(&self, relative: &str) -> Result<PathBuf, Error> {
-        self.home.fetch_anew(relative)
-    }
-
     /// Where a file is on this machine; of a store behind a URL it is written to `to`, whether a copy is here or not.
     pub fn fetch_to(&self, relative: &str, to: &Path) -> Result<PathBuf, Error> {
         self.home.fetch_to(relative, to)
-    }
-
-    /// Forgets the copy of a file, which turned out to be damaged; whether there was one.
-    pub fn forget_copy(&self, relative: &str) -> bool {
-        self.home.forget_copy(relative)
     }
 
     /// Opens a file where it is.

@@ -1,19 +1,22 @@
 //! A store behind a URL, and copies of what it holds in a folder of this machine.
 //!
 //! An object is put in one step, so that one that is there is complete. A copy has a mark that says of which object
-//! it is one.
+//! it is one, and the digest of its content: what is damaged here is fetched again, and says nothing of the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use object_store::{ObjectMeta, PutResult};
+use tokio_util::sync::CancellationToken;
 
 use super::disk::Local;
 use super::home::{Entry, Held, Home};
 use super::remote::{COMING, Remote};
+use super::stamps::digest_file;
 use super::{beat, file, scratch};
 use crate::error::Error;
 use crate::place::{Place, Source};
@@ -38,6 +41,8 @@ pub struct Objects {
     /// The folder of copies.
     root: PathBuf,
     patience: Patience,
+    /// Copies that were found to be whole.
+    whole: Mutex<HashSet<String>>,
 }
 
 const MARKS: &str = "marks";
@@ -46,7 +51,7 @@ const OLD: Duration = Duration::from_secs(24 * 3600);
 
 impl Objects {
     pub fn new(remote: Remote, root: PathBuf, patience: Patience) -> Self {
-        Self { remote, root, patience }
+        Self { remote, root, patience, whole: Mutex::default() }
     }
 
     fn copy(&self, path: &str) -> PathBuf {
@@ -61,11 +66,27 @@ impl Objects {
         Error::Io { path: self.remote.shown(path), source: ErrorKind::NotFound.into() }
     }
 
-    /// Whether the copy is one of this object.
+    /// Whether the copy is one of this object, and whole: that is looked at once.
     fn is_current(&self, path: &str, meta: &ObjectMeta) -> bool {
+        let noted = fs::read_to_string(self.mark(path)).unwrap_or_default();
+        let Some((mark, digest)) = noted.rsplit_once('\n') else { return false };
         let size = fs::metadata(self.copy(path)).map(|found| found.len());
-        size.is_ok_and(|size| size == meta.size)
-            && fs::read_to_string(self.mark(path)).is_ok_and(|mark| mark == mark_of(meta))
+        if mark != mark_of(meta) || !size.is_ok_and(|size| size == meta.size) {
+            return false;
+        }
+        if self.whole().contains(path) {
+            return true;
+        }
+        let found = digest_file(&self.copy(path), &CancellationToken::new());
+        let is_whole = found.is_ok_and(|found| found == digest);
+        if is_whole {
+            self.whole().insert(path.to_owned());
+        }
+        is_whole
+    }
+
+    fn whole(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a complete file as the copy of an object. It is gone from where it was.
@@ -79,13 +100,15 @@ impl Objects {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        // A mark that outlives a crash is that of a copy that does.
-        fs::File::open(complete)?.sync_all()?;
+        let digest = digest_file(complete, &CancellationToken::new()).map_err(std::io::Error::other)?;
         fs::rename(complete, copy)?;
-        fs::write(noted, mark)
+        fs::write(noted, format!("{mark}\n{digest}"))?;
+        self.whole().insert(path.to_owned());
+        Ok(())
     }
 
     fn forget(&self, path: &str) {
+        self.whole().remove(path);
         let _ = fs::remove_file(self.mark(path));
         let _ = fs::remove_file(self.copy(path));
     }
@@ -274,19 +297,9 @@ impl Home for Objects {
         if self.is_current(path, &meta) { Ok(self.copy(path)) } else { self.bring(path) }
     }
 
-    fn fetch_anew(&self, path: &str) -> Result<PathBuf, Error> {
-        self.bring(path)
-    }
-
     fn fetch_to(&self, path: &str, to: &Path) -> Result<PathBuf, Error> {
         self.remote.download(path, to)?;
         Ok(to.to_owned())
-    }
-
-    fn forget_copy(&self, path: &str) -> bool {
-        let there = self.copy(path).exists();
-        self.forget(path);
-        there
     }
 
     fn copies(&self) -> bool {
@@ -386,6 +399,12 @@ mod tests {
             }
             assert!(fs::read(two.fetch("data/f/all/x").unwrap()).unwrap() == large);
         }
+        // Nor is one of which a bit was flipped since.
+        let mut flipped = large.clone();
+        flipped[12_345] ^= 1;
+        fs::write(&copy, flipped).unwrap();
+        let again = Objects::new(two.remote.clone(), two.root.clone(), Patience::default());
+        assert!(fs::read(again.fetch("data/f/all/x").unwrap()).unwrap() == large);
         // What one has removed is tidied away by the other.
         one.remove("data/f/all/x").unwrap();
         two.tidy(&|fingerprint| fingerprint == "f").unwrap();

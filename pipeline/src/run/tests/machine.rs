@@ -84,8 +84,6 @@ struct Model {
     /// Runs before this one may have lost what they ended with.
     certain: u64,
     clean: BTreeMap<(Corpus, Parameters), Arc<Result>>,
-    /// Whether there may be damaged copies, which `verify` does not look at.
-    rotten: bool,
 }
 
 impl Model {
@@ -100,7 +98,6 @@ impl Model {
             totals: BTreeSet::new(),
             certain: 0,
             clean: BTreeMap::new(),
-            rotten: false,
         }
     }
 
@@ -207,8 +204,8 @@ impl Model {
             }
             Again::Everything => [all(0), all(1)],
         };
-        // Each item once, unless a copy that turns out to be damaged has a bucket begun again.
-        for items in computed.iter().filter(|_| !self.rotten) {
+        // Each item once.
+        for items in &computed {
             assert!(items.windows(2).all(|pair| pair[0] != pair[1]), "computed twice: {items:?}");
         }
         self.exact(&computed, &outcomes, &also);
@@ -344,7 +341,6 @@ impl Model {
         for (file, bit, copy) in flips.iter().filter(|_| !files.is_empty()) {
             let path = &files[file % files.len()];
             if *copy && self.bench.flip_copy(path, *bit) {
-                self.rotten = true;
                 continue;
             }
             if damaged.insert(path) && self.bench.flip(path, *bit).is_none() {
