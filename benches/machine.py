@@ -45,6 +45,11 @@ def pin(threads):
     return "pinned to cores " + ", ".join(map(str, cores[:threads]))
 
 
+def processor():
+    """The processor and how many cores of it are used."""
+    return f"{_processor()}, {os.cpu_count()} cores"
+
+
 def describe(etude, python_path, peers):
     ffmpeg = (_first_line(["ffmpeg", "-version"]) or "").split(" Copyright")[0]
     versions = {"etude": _first_line([str(etude), "--version"]), "ffmpeg": ffmpeg, "python": platform.python_version()}

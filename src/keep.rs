@@ -26,6 +26,7 @@ pub fn garbage(garbage: &[Garbage], applied: bool, json: bool) -> Result<String,
             Reason::OldResult => "what only such runs ended with",
             Reason::Unfinished => "shards that no run ended with",
             Reason::Scratch => "scratch of runs that were killed",
+            Reason::Resume => "states of trainings that nobody went on with for a week",
         };
         table.row([Size(*bytes).to_string(), format!("{count} files"), reason.to_owned()]);
     }

@@ -39,7 +39,8 @@ fn full(operator: &Declaration, markdown: bool) -> String {
     }
     for port in operator.ports {
         let many = if port.many { " (one or a list)" } else { "" };
-        text += &format!("- `{}`{many}: {}\n", port.name, port.about);
+        let optional = if port.optional { " (optional)" } else { "" };
+        text += &format!("- `{}`{many}{optional}: {}\n", port.name, port.about);
     }
     let schema = operator.schema();
     let properties = operator.properties();

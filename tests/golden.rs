@@ -57,13 +57,17 @@ const STAGES: &[(&str, &str)] = &[
         "retrieve",
         "audio: {op: decode, channels: mono}\n  at16k: {op: resample, rate: 16000}\n  clips: {op: segment, seconds: 0.2}\n  mel: {op: log_mel}\n  pooled: {op: pool}\n  near: {op: retrieve, from: [pooled]}",
     ),
+    (
+        "probe",
+        "audio: {op: decode, channels: mono}\n  at16k: {op: resample, rate: 16000}\n  clips: {op: segment, seconds: 0.2}\n  mel: {op: log_mel}\n  pooled: {op: pool}\n  told: {op: probe, from: [pooled], labels: labels.csv, target: class, folds: 2}",
+    ),
 ];
 
 /// What libtorch computes, which is not the same on all machines. `tests/demo.rs` has them.
 const LEARNT: &[&str] = &["train", "embed"];
 
 /// Whose FFTs depend on the processor's vector instructions: their digests are those of AVX.
-const WITH_FFT: &[&str] = &["resample", "augment", "log_mel", "pool", "retrieve"];
+const WITH_FFT: &[&str] = &["resample", "augment", "log_mel", "pool", "retrieve", "probe"];
 
 fn avx() -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -87,6 +91,7 @@ fn music(folder: &Path) {
         2,
         (0..120_000).map(|n| if n < 60_000 { saw(n) } else { saw(n) / 9 }),
     );
+    std::fs::write(folder.join("labels.csv"), "item,class\nmono.wav,a\nstereo.wav,b\n").unwrap();
 }
 
 /// Version and digest of an operator's output.

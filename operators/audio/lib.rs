@@ -42,7 +42,7 @@ pub const OPERATORS: &[Declaration] = &[
 ];
 
 /// The main input of an operator on signals.
-const SIGNAL: Port = Port { name: "from", many: false, about: "the signals" };
+const SIGNAL: Port = Port { name: "from", many: false, optional: false, about: "the signals" };
 
 /// The main input as a signal.
 fn signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {

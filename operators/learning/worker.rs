@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etude_pipeline::Error;
 use etude_pipeline::event::{Event, Reporter};
@@ -31,7 +31,10 @@ pub enum Say {
 }
 
 /// A dataset operator that runs in the worker program.
-pub struct Worker;
+pub struct Worker {
+    /// Whether it can go on after its run was killed.
+    pub resumes: bool,
+}
 
 /// The worker program: named by `ETUDE_TRAINER`, beside this program, or on the PATH.
 pub fn find() -> Option<PathBuf> {
@@ -69,11 +72,30 @@ pub fn command(path: &std::path::Path, threads: usize) -> Command {
         .env("MALLOC_MMAP_MAX_", "0")
         .env("MALLOC_TRIM_THRESHOLD_", (1u64 << 40).to_string())
         .env("MALLOC_TOP_PAD_", (64u64 << 20).to_string());
+    // An interrupt from the keyboard is for this program alone, which tells the worker to keep its state.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
 }
 
+/// What the worker is told when it is to keep its state and end.
+pub const STOP: &str = "stop";
+
+/// How long it may take for that.
+const GRACE: Duration = Duration::from_secs(20);
+
 /// Ends the process when dropped, whatever happens.
 struct Guard(Child);
+
+impl Guard {
+    /// Waits until it has ended, but not for ever.
+    fn wait(&mut self, most: Duration) {
+        let begin = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && begin.elapsed() < most {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -83,6 +105,10 @@ impl Drop for Guard {
 }
 
 impl Dataset for Worker {
+    fn resumes(&self) -> bool {
+        self.resumes
+    }
+
     fn run(
         &self,
         job: &DatasetJob,
@@ -99,11 +125,16 @@ impl Dataset for Worker {
             .spawn()
             .map(Guard)
             .map_err(failed)?;
-        let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
-        if let Some(mut stdin) = stdin {
-            // A worker that ended already says why on its way out.
-            let _ = stdin.write_all(serde_json::to_string(job)?.as_bytes());
-        }
+        let (mut stdin, stdout, stderr) =
+            (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+        // It stays open: the worker ends with this program, however that ends. A worker that ended already says why on
+        // its way out.
+        let mut tell = move |line: &str| {
+            if let Some(stdin) = &mut stdin {
+                let _ = writeln!(stdin, "{line}");
+            }
+        };
+        tell(&serde_json::to_string(job)?);
         let errors = std::thread::spawn(move || {
             let mut text = String::new();
             if let Some(mut stderr) = stderr {
@@ -122,6 +153,10 @@ impl Dataset for Worker {
         loop {
             let said = lines.recv_timeout(Duration::from_millis(100));
             if cancel.is_cancelled() {
+                tell(STOP);
+                if self.resumes {
+                    child.wait(GRACE);
+                }
                 return Err(Error::Cancelled);
             }
             let line = match said {
@@ -129,11 +164,6 @@ impl Dataset for Worker {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = child.0.wait().map_err(failed)?;
-                    // An interrupt reaches the worker as well, and sometimes first.
-                    std::thread::sleep(Duration::from_millis(50));
-                    if cancel.is_cancelled() {
-                        return Err(Error::Cancelled);
-                    }
                     let text = errors.join().unwrap_or_default();
                     let tail: Vec<&str> = text.lines().rev().take(5).collect();
                     let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");

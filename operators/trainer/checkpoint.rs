@@ -7,10 +7,10 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::error::Error;
-use crate::parameters::{Named, Tensors};
+use crate::parameters::Tensors;
 
 /// Writes the tensors as safetensors; the same tensors give the same bytes.
-pub fn write(path: &Path, tensors: &[Named]) -> Result<(), Error> {
+pub fn write(path: &Path, tensors: &Tensors) -> Result<(), Error> {
     let file = |source| Error::File { path: path.to_owned(), source };
     fs::write(path, to_bytes(tensors)?).map_err(file)
 }
@@ -21,19 +21,20 @@ pub fn read(path: &Path) -> Result<Tensors, Error> {
     from_bytes(&fs::read(path).map_err(file)?)
 }
 
-fn to_bytes(tensors: &[Named]) -> Result<Vec<u8>, Error> {
+fn to_bytes(tensors: &Tensors) -> Result<Vec<u8>, Error> {
     let bytes: Vec<Vec<u8>> = tensors
-        .iter()
-        .map(|(_, _, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        .values()
+        .map(|(_, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
         .collect();
     let mut views = Vec::with_capacity(tensors.len());
-    for ((name, shape, _), bytes) in tensors.iter().zip(&bytes) {
+    for ((name, (shape, _)), bytes) in tensors.iter().zip(&bytes) {
         views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(damaged)?));
     }
     safetensors::serialize(views, None).map_err(damaged)
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<Tensors, Error> {
+/// Tensors from the bytes of a file.
+pub fn from_bytes(bytes: &[u8]) -> Result<Tensors, Error> {
     let mut tensors = Tensors::new();
     for (name, view) in SafeTensors::deserialize(bytes).map_err(damaged)?.iter() {
         if view.dtype() != Dtype::F32 {
@@ -54,30 +55,21 @@ fn damaged(error: SafeTensorError) -> Error {
 mod tests {
     use super::*;
 
-    fn named() -> Vec<Named> {
-        vec![
-            ("a.weight".to_owned(), vec![2, 3], vec![0.0, -1.5, f32::MIN_POSITIVE, 1e30, 3.25, -0.0]),
-            ("b".to_owned(), vec![1], vec![0.1]),
-        ]
+    fn tensors() -> Tensors {
+        Tensors::from([
+            ("a.weight".to_owned(), (vec![2, 3], vec![0.0, -1.5, f32::MIN_POSITIVE, 1e30, 3.25, -0.0])),
+            ("b".to_owned(), (vec![1], vec![0.1])),
+        ])
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let read = from_bytes(&to_bytes(&named()).unwrap()).unwrap();
-        let read: Vec<Named> =
-            read.into_iter().map(|(name, (shape, values))| (name, shape, values)).collect();
-        assert_eq!(read, named());
-    }
-
-    #[test]
-    fn order_does_not_matter() {
-        let reversed: Vec<Named> = named().into_iter().rev().collect();
-        assert_eq!(to_bytes(&named()).unwrap(), to_bytes(&reversed).unwrap());
+        assert_eq!(from_bytes(&to_bytes(&tensors()).unwrap()).unwrap(), tensors());
     }
 
     #[test]
     fn damage_is_an_error() {
-        let bytes = to_bytes(&named()).unwrap();
+        let bytes = to_bytes(&tensors()).unwrap();
         assert!(from_bytes(&bytes[..bytes.len() - 1]).is_err());
         assert!(from_bytes(b"no checkpoint").is_err());
     }

@@ -1,14 +1,37 @@
 //! Where tensors live.
 
-use burn::tensor::Device;
+use etude_learning::device::Device as Wanted;
+use tch::{Cuda, Device};
 
-/// The CPU, through libtorch and without gradients; `.autodiff()` turns them on.
-#[expect(deprecated, reason = "Burn 0.22 announces the end of its libtorch backend but still ships it")]
-pub fn cpu() -> Device {
-    Device::libtorch()
+use crate::error::Error;
+
+/// The device that is asked for.
+pub fn find(wanted: Wanted) -> Result<Device, Error> {
+    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    match wanted {
+        Wanted::Auto if count > 0 => Ok(Device::Cuda(0)),
+        Wanted::Auto | Wanted::Cpu => Ok(Device::Cpu),
+        Wanted::Cuda(index) if index < count => Ok(Device::Cuda(index)),
+        Wanted::Cuda(index) => Err(Error::Input(format!(
+            "there is no device cuda:{index}: libtorch finds {count} GPUs (`device: auto` takes what is there; a \
+             PyTorch with CUDA is used where LIBTORCH names its folder)"
+        ))),
+    }
 }
 
 /// How many threads libtorch's operations use; to be set before the first of them.
 pub fn set_threads(threads: usize) {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_not_there_is_named() {
+        assert_eq!(find(Wanted::Cpu).unwrap(), Device::Cpu);
+        let error = find(Wanted::Cuda(1000)).unwrap_err().to_string();
+        assert!(error.contains("cuda:1000"), "{error}");
+    }
 }

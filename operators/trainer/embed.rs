@@ -2,17 +2,17 @@
 
 use std::fs::File;
 
-use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
 use etude_audio::vectors;
 use etude_learning::embed::{Embed, Weights};
 use etude_pipeline::operator::{ChainReport, DatasetInput, DatasetJob};
 use parquet::arrow::ArrowWriter;
+use tch::Tensor;
 
-use crate::clips::{Clips, Signal};
+use crate::data::{Clips, Signal};
+use crate::encoder::Encoder;
 use crate::error::Error;
-use crate::model::Model;
-use crate::rebuild::{Description, INITIAL, TRAINED, load};
+use crate::pass::Pass;
+use crate::rebuild::{Description, INITIAL, TEACHER, TRAINED};
 use crate::{device, say};
 
 /// Runs an `embed` job.
@@ -23,9 +23,13 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     };
     let folder = job.input("model")?.folder()?;
     let description = Description::read(folder)?;
-    let device = device::cpu();
-    let weights = if embed.weights == Weights::Trained { TRAINED } else { INITIAL };
-    let model = load(folder, weights, &device)?.valid();
+    let device = device::find(embed.device)?;
+    let weights = match embed.weights {
+        Weights::Trained => TRAINED,
+        Weights::Initial => INITIAL,
+        Weights::Teacher => TEACHER,
+    };
+    let encoder = description.encoder(folder, weights, device)?;
     let width = description.train.encoder.width();
     let clips = Clips::open(input, job.seed)?;
     let mut reader = clips.reader(0)?;
@@ -51,7 +55,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
                     signal.header.item, signal.header.rate, description.rate
                 )));
             }
-            write(&model, group, width, &mut writer)?;
+            write(&encoder, device, group, width, &mut writer)?;
         }
         waiting.clear();
         say::progress(order.len().min((done + 1) * embed.batch), order.len(), seconds);
@@ -60,22 +64,22 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     if too_short > 0 {
         say::message(format!("{too_short} clips are too short"), &[("too_short", too_short as f64)]);
     }
-    let mut report = ChainReport::default();
-    reader.report(&mut report);
-    Ok(report)
+    Ok(reader.report())
 }
 
 fn write(
-    model: &Model,
+    encoder: &Encoder,
+    device: tch::Device,
     signals: &[Signal],
     width: usize,
     writer: &mut ArrowWriter<File>,
 ) -> Result<(), Error> {
     let length = signals.first().map_or(0, |signal| signal.samples.len());
     let samples: Vec<f32> = signals.iter().flat_map(|signal| signal.samples.iter().copied()).collect();
-    let audio = Tensor::<2>::from_data(TensorData::new(samples, [signals.len(), length]), &device::cpu());
-    let values =
-        model.embed(audio).try_into_vec_as::<f32>().map_err(|error| Error::Numeric(error.to_string()))?;
+    let audio = Tensor::from_slice(&samples).reshape([signals.len() as i64, length as i64]).to_device(device);
+    let vectors = tch::no_grad(|| encoder.encode(&Pass::evaluation(), &audio, None).vector);
+    let vectors = vectors.to_device(tch::Device::Cpu).contiguous().view(-1);
+    let values = Vec::<f32>::try_from(vectors).map_err(|error| Error::Numeric(error.to_string()))?;
     let items: Vec<&str> = signals.iter().map(|signal| &*signal.header.item).collect();
     let starts: Vec<u64> = signals.iter().map(|signal| signal.header.start).collect();
     let rates: Vec<u32> = signals.iter().map(|signal| signal.header.rate).collect();

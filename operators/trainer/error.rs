@@ -21,6 +21,12 @@ pub enum Error {
     /// A checkpoint is damaged or of another model.
     #[error("checkpoint: {0}")]
     Checkpoint(String),
+    /// The end was asked for.
+    #[error("stopped; the state is kept")]
+    Stopped,
+    /// libtorch refuses something.
+    #[error("libtorch: {0}")]
+    Torch(String),
     /// A number is not finite or cannot be read from the device.
     #[error("{0}")]
     Numeric(String),

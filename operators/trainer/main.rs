@@ -4,8 +4,9 @@
 //! output, and leaves the result in the job's output folder. `etude` starts it; `--doctor` tells
 //! which libtorch it has.
 
+mod bench;
 mod checkpoint;
-mod clips;
+mod data;
 mod device;
 mod doctor;
 mod embed;
@@ -14,18 +15,24 @@ mod error;
 #[cfg(test)]
 mod golden;
 mod head;
-mod init;
-mod layout;
-mod metrics;
+mod layer;
+mod memory;
 mod model;
 mod objective;
 mod optimizer;
 mod parameters;
+mod pass;
 mod rebuild;
 mod say;
 mod schedule;
+mod scope;
+mod state;
+mod stop;
+mod torch;
 mod train;
+mod watch;
 
+use std::io::BufRead;
 use std::process::ExitCode;
 
 use etude_learning::worker::Say;
@@ -38,7 +45,23 @@ fn main() -> ExitCode {
         println!("{}", doctor::report());
         return ExitCode::SUCCESS;
     }
-    match work() {
+    if std::env::args().nth(1).as_deref() == Some("--bench") {
+        let job = std::io::read_to_string(std::io::stdin()).map_err(Error::from);
+        return match job.and_then(|job| bench::run(&job)) {
+            Ok(times) => {
+                println!("{times}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    // libtorch's errors arrive as panics.
+    let done = std::panic::catch_unwind(work)
+        .unwrap_or_else(|panic| Err(Error::Torch(etude_pipeline::run::describe(panic.as_ref()))));
+    match done {
         Ok(report) => {
             say::say(&Say::Done { report });
             ExitCode::SUCCESS
@@ -51,7 +74,10 @@ fn main() -> ExitCode {
 }
 
 fn work() -> Result<ChainReport, Error> {
-    let job: DatasetJob = serde_json::from_reader(std::io::stdin().lock())?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let job: DatasetJob = serde_json::from_str(&line)?;
+    stop::listen();
     device::set_threads(job.threads);
     match job.operator.as_str() {
         "train" => train::run(&job),

@@ -1,37 +1,153 @@
-//! What is trained: an encoder and the projector behind it.
+//! What is trained: an encoder, the heads behind it, and the objectives.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use etude_learning::train::{Mask, Quantizer as QuantizerParameters, Train};
+use tch::Tensor;
 
-use crate::encoder::Cnn;
-use crate::head::Projector;
+use crate::encoder::Encoder;
+use crate::error::Error;
+use crate::head::{Masked, Perceptron, Quantizer, Teacher};
+use crate::objective::{Loss, Objective, Outputs, Setting};
+use crate::pass::Pass;
+use crate::scope::Scope;
+use crate::torch::{Named, named};
 
-/// An encoder and its projector. The names of its fields are those of its tensors in a checkpoint.
+/// An encoder with its heads and objectives. The names of its fields are those of its tensors in a checkpoint.
 #[derive(Module, Debug)]
 pub struct Model {
-    pub encoder: Cnn,
-    pub projector: Projector,
+    pub encoder: Encoder,
+    projector: Option<Perceptron>,
+    predictor: Option<Perceptron>,
+    quantizer: Option<Quantizer>,
+    objectives: Vec<Objective>,
+    #[module(skip)]
+    weights: Vec<f64>,
+    #[module(skip)]
+    mask: Option<Mask>,
+    #[module(skip)]
+    frames: Option<etude_learning::encoder::Frames>,
+}
+
+/// The views of a batch of clips.
+pub struct Batch {
+    /// Rows are views: all first views, then all second views, and so on; `[views · clips, samples]`.
+    pub audio: Tensor,
+    pub views: usize,
+    /// The number of each clip in the data, and of its recording.
+    pub clips: Vec<i64>,
+    pub items: Vec<i64>,
+}
+
+/// What a batch came to.
+pub struct Step {
+    /// The weighted sum of the objectives, and what they measure.
+    pub loss: Loss,
+    /// The vectors of the first two views, for the watch.
+    pub vectors: Tensor,
 }
 
 impl Model {
-    /// Audio `[batch, samples]` to embeddings `[batch, width]`: what is kept of the training.
-    pub fn embed(&self, audio: Tensor<2>) -> Tensor<2> {
-        self.encoder.forward(audio)
+    /// The model that `train` describes; `seed` names its initial values.
+    pub fn new(train: &Train, clips: usize, views: usize, rate: u32, scope: &Scope) -> Self {
+        let needs = train.objective.needs();
+        let encoder = Encoder::new(&train.encoder, rate, &scope.at("encoder"));
+        let projection = needs.projector.then(|| train.projector.clone().unwrap_or_default());
+        let outputs = projection.as_ref().map_or(0, |projector| projector.outputs);
+        let frames = train.encoder.frames();
+        let setting = Setting { clips, views, outputs, rate, frames };
+        let terms = train.objective.terms();
+        let objectives = terms
+            .iter()
+            .enumerate()
+            .filter_map(|(index, term)| Objective::new(term, &setting, &scope.at("objectives").at(index)));
+        Self {
+            objectives: objectives.collect(),
+            weights: terms.iter().map(|term| term.chosen().weight()).collect(),
+            projector: projection.map(|projector| {
+                Perceptron::projector(&projector, train.encoder.width(), &scope.at("projector"))
+            }),
+            predictor: needs.predictor.then(|| {
+                let predictor = train.predictor.clone().unwrap_or_default();
+                Perceptron::predictor(&predictor, outputs, &scope.at("predictor"))
+            }),
+            quantizer: frames.filter(|_| needs.quantizer).map(|frames| {
+                let quantizer: QuantizerParameters = train.quantizer.clone().unwrap_or_default();
+                Quantizer::new(&quantizer, frames.features, frames.width, &scope.at("quantizer"))
+            }),
+            mask: needs.mask.then(|| train.mask.clone().unwrap_or_default()),
+            frames,
+            encoder,
+        }
     }
 
-    /// Audio `[batch, samples]` to projections `[batch, outputs]`: what the objective compares.
-    pub fn project(&self, audio: Tensor<2>) -> Tensor<2> {
-        self.projector.forward(self.embed(audio))
+    /// The teacher that `train` describes, as the model is now.
+    pub fn teacher(&self, train: &Train, rate: u32, scope: &Scope) -> Option<Teacher> {
+        if !train.objective.needs().teacher {
+            return None;
+        }
+        let encoder = Encoder::new(&train.encoder, rate, &scope.at("encoder"));
+        let projector = train.projector.clone().unwrap_or_default();
+        let projector = Perceptron::projector(&projector, train.encoder.width(), &scope.at("projector"));
+        Some(Teacher::new(encoder, projector, &named(self)))
+    }
+
+    /// The loss of a batch.
+    pub fn step(&self, pass: &Pass, batch: &Batch, teacher: Option<&Teacher>) -> Result<Step, Error> {
+        let rows = batch.audio.size()[0] as usize;
+        let samples = batch.audio.size()[1] as usize;
+        let masked = self.mask.as_ref().zip(self.frames).map(|(mask, frames)| {
+            Masked::draw(mask, [rows, frames.count(samples)], pass, batch.audio.device())
+        });
+        let encoded = self.encoder.encode(pass, &batch.audio, masked.as_ref().map(|masked| &masked.mask));
+        let projections = self.projector.as_ref().map(|projector| projector.forward(pass, &encoded.vector));
+        let predictions = self.predictor.as_ref().zip(projections.as_ref());
+        let quantised = match (&self.quantizer, &encoded.frames, &masked) {
+            (Some(quantizer), Some(frames), Some(masked)) => {
+                Some(quantizer.quantise(pass, &masked.pick(&frames.features)))
+            }
+            _ => None,
+        };
+        let outputs = Outputs {
+            views: batch.views,
+            clips: batch.clips.clone(),
+            items: batch.items.clone(),
+            predictions: predictions.map(|(predictor, projections)| predictor.forward(pass, projections)),
+            projections,
+            taught: teacher.map(|teacher| teacher.project(pass, &batch.audio)),
+            frames: encoded.frames,
+            masked,
+            quantised,
+            audio: batch.audio.shallow_clone(),
+        };
+        let loss = self.loss(pass, &outputs).ok_or_else(|| {
+            Error::Input("an objective lacks what it needs, although the parameters were checked".into())
+        })?;
+        Ok(Step { loss, vectors: encoded.vector.detach() })
+    }
+
+    fn loss(&self, pass: &Pass, outputs: &Outputs) -> Option<Loss> {
+        let mut sum: Option<Loss> = None;
+        for (objective, weight) in self.objectives.iter().zip(&self.weights) {
+            let Loss { value, measures } = objective.loss(pass, outputs, self.quantizer.as_ref())?;
+            let value = value * *weight;
+            sum = Some(match sum {
+                None => Loss { value, measures },
+                Some(mut so_far) => {
+                    so_far.measures.extend(measures);
+                    Loss { value: so_far.value + value, measures: so_far.measures }
+                }
+            });
+        }
+        sum
+    }
+
+    /// What a checkpoint keeps: everything but what the objectives count from step to step.
+    pub fn kept(&self) -> Named {
+        let counted =
+            |name: &str, tensor: &Tensor| name.starts_with("objectives.") && !tensor.requires_grad();
+        named(self).into_iter().filter(|(name, tensor)| !counted(name, tensor)).collect()
     }
 }
 
 #[cfg(test)]
-impl Model {
-    /// A model of a few hundred values for clips of 64 samples.
-    pub fn small(seed: u64, device: &burn::tensor::Device) -> Self {
-        let front = crate::encoder::front::LogMel::from_host(&[1.0; 16], vec![0.1; 4 * 9], 8, device);
-        let encoder = Cnn::with_front(front, &[4, 6], seed, device);
-        let projector = Projector::new(encoder.width(), 5, 3, seed, device);
-        Self { encoder, projector }
-    }
-}
+mod tests;

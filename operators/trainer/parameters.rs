@@ -1,248 +1,122 @@
-//! All persistent tensors of a model, by the names and in the layout that PyTorch would use.
+//! A model's tensors on the host, by the names and in the layout that PyTorch uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use tch::{Kind, Tensor};
 
 use crate::error::Error;
-use crate::layout::transpose;
-use crate::model::Model;
-
-/// A tensor's dotted path, shape and row-major values.
-pub type Named = (String, Vec<usize>, Vec<f32>);
+use crate::torch::Named;
 
 /// Shapes and row-major values by dotted path.
 pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-/// Reads out every tensor, sorted by name.
-pub fn export(model: &Model) -> Result<Vec<Named>, Error> {
-    let mut exporter = Exporter::default();
-    // `valid` folds in what the last forward pass has left pending in the running statistics.
-    model.valid().visit(&mut exporter);
-    let mut tensors = exporter.tensors.into_iter().collect::<Result<Vec<_>, _>>()?;
-    tensors.sort_by(|left, right| left.0.cmp(&right.0));
-    Ok(tensors)
+/// Reads tensors out.
+pub fn read(tensors: &Named) -> Result<Tensors, Error> {
+    let host = |(name, tensor): &(String, Tensor)| {
+        let shape = tensor.size().iter().map(|size| *size as usize).collect();
+        let flat = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
+        let values = Vec::<f32>::try_from(flat)
+            .map_err(|error| Error::Numeric(format!("{name} cannot be read: {error}")))?;
+        Ok((name.clone(), (shape, values)))
+    };
+    tensors.iter().map(host).collect()
 }
 
-/// Sets every tensor; a name that is missing, unknown or of another shape is an error.
-pub fn import(model: Model, tensors: &Tensors) -> Result<Model, Error> {
-    let training = model.projector.input.weight.is_autodiff();
-    let mut importer = Importer { path: FieldPath::default(), tensors, used: BTreeSet::new(), failure: None };
-    // Clones share their running statistics; those of `valid` are its own, with nothing pending.
-    let model = model.valid().map(&mut importer);
-    if let Some(error) = importer.failure {
-        return Err(error);
-    }
-    if let Some(name) = tensors.keys().find(|name| !importer.used.contains(*name)) {
-        return Err(Error::Checkpoint(format!("the model has no tensor {name}")));
-    }
-    Ok(if training { model.train() } else { model })
-}
-
-/// Where in the model a traversal is: field names and the types that hold them.
-#[derive(Default)]
-struct FieldPath(Vec<(String, String)>);
-
-impl FieldPath {
-    fn enter(&mut self, field: &str, container: &str) {
-        self.0.push((field.to_owned(), container.to_owned()));
-    }
-
-    fn exit(&mut self) {
-        self.0.pop();
-    }
-
-    fn name(&self) -> String {
-        self.0.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(".")
-    }
-
-    /// Whether Burn keeps this tensor as `[in, out]` and PyTorch as `[out, in]`.
-    fn transposed(&self) -> bool {
-        self.0.last().is_some_and(|(field, container)| field == "weight" && container == "Struct:Linear")
-    }
-}
-
-#[derive(Default)]
-struct Exporter {
-    path: FieldPath,
-    tensors: Vec<Result<Named, Error>>,
-}
-
-impl Exporter {
-    fn read<const D: usize>(&self, parameter: &Param<Tensor<D>>) -> Result<Named, Error> {
-        let name = self.path.name();
-        let tensor = if self.path.transposed() { parameter.val().transpose() } else { parameter.val() };
-        let shape = tensor.dims().to_vec();
-        let values = tensor.try_into_vec_as::<f32>();
-        let values = values.map_err(|error| Error::Numeric(format!("{name} cannot be read: {error}")))?;
-        Ok((name, shape, values))
-    }
-}
-
-impl ModuleVisitor for Exporter {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = self.read(param);
-        self.tensors.push(tensor);
-    }
-}
-
-struct Importer<'a> {
-    path: FieldPath,
-    tensors: &'a Tensors,
-    used: BTreeSet<String>,
-    failure: Option<Error>,
-}
-
-impl Importer<'_> {
-    fn replacement<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) -> Result<Tensor<D>, Error> {
-        let name = self.path.name();
-        let Some((shape, values)) = self.tensors.get(&name) else {
+/// Gives tensors their values, in place; one that is missing or has another shape is an error. `source` may hold more.
+pub fn load(tensors: &Named, source: &Tensors) -> Result<(), Error> {
+    for (name, tensor) in tensors {
+        let Some((shape, values)) = source.get(name) else {
             return Err(Error::Checkpoint(format!("tensor {name} is missing")));
         };
-        let dimensions = parameter.dims();
-        let mut expected = dimensions.to_vec();
-        if self.path.transposed() {
-            expected.reverse();
-        }
-        if *shape != expected || values.len() != expected.iter().product::<usize>() {
-            let count = values.len();
-            let message =
-                format!("tensor {name} is {shape:?} with {count} values, the model has {expected:?}");
-            return Err(Error::Checkpoint(message));
-        }
-        let values =
-            if self.path.transposed() { transpose(values, expected[0], expected[1]) } else { values.clone() };
-        self.used.insert(name);
-        Ok(Tensor::from_data(TensorData::new(values, dimensions), &parameter.device()))
+        set(name, tensor, shape, values)?;
+    }
+    Ok(())
+}
+
+/// As `load`, for a model: the source holds nothing else either.
+pub fn load_all(tensors: &Named, source: &Tensors) -> Result<(), Error> {
+    load(tensors, source)?;
+    match source.keys().find(|name| !tensors.iter().any(|(known, _)| known == *name)) {
+        Some(name) => Err(Error::Checkpoint(format!("the model has no tensor {name}"))),
+        None => Ok(()),
     }
 }
 
-impl ModuleMapper for Importer<'_> {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        match self.replacement(&param) {
-            Ok(tensor) => param.map(|_| tensor),
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                param
-            }
+/// Gives tensors the values of those that the source has under the same name, or under one of PyTorch's older names;
+/// tells how many.
+pub fn load_known(tensors: &Named, source: &Tensors) -> Result<usize, Error> {
+    let mut found = 0;
+    for (name, tensor) in tensors {
+        let other = older(name);
+        let bare = name.strip_prefix("encoder.").unwrap_or(name);
+        let names = [name.as_str(), &other, bare, &older(bare)];
+        if let Some((shape, values)) = names.iter().find_map(|name| source.get(*name)) {
+            set(name, tensor, shape, values)?;
+            found += 1;
         }
     }
+    Ok(found)
+}
+
+/// The name that weight norm's tensors had before PyTorch 2.0.
+fn older(name: &str) -> String {
+    name.replace(".parametrizations.weight.original0", ".weight_g")
+        .replace(".parametrizations.weight.original1", ".weight_v")
+}
+
+fn set(name: &str, tensor: &Tensor, shape: &[usize], values: &[f32]) -> Result<(), Error> {
+    let expected: Vec<usize> = tensor.size().iter().map(|size| *size as usize).collect();
+    if *shape != expected || values.len() != expected.iter().product::<usize>() {
+        let count = values.len();
+        let message = format!("tensor {name} is {shape:?} with {count} values, the model has {expected:?}");
+        return Err(Error::Checkpoint(message));
+    }
+    tch::no_grad(|| tensor.shallow_clone().copy_(&Tensor::from_slice(values).reshape(tensor.size())));
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::cpu;
+    use tch::Device;
 
-    fn tensors(model: &Model) -> Tensors {
-        export(model).unwrap().into_iter().map(|(name, shape, values)| (name, (shape, values))).collect()
+    fn named(names: &[(&str, &[i64])]) -> Named {
+        let tensor = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        names.iter().map(|(name, size)| ((*name).to_owned(), tensor(size))).collect()
     }
 
-    fn audio(device: &burn::tensor::Device) -> Tensor<2> {
-        let samples: Vec<f32> =
-            (0..256).map(|sample| (0.01 * f64::from(sample * sample)).sin() as f32).collect();
-        Tensor::from_data(TensorData::new(samples, [4, 64]), device)
-    }
-
-    #[test]
-    fn names_and_shapes_are_pytorchs() {
-        let tensors = tensors(&Model::small(1, &cpu().autodiff()));
-        let shapes: Vec<(&str, &[usize])> =
-            tensors.iter().map(|(name, (shape, _))| (name.as_str(), shape.as_slice())).collect();
-        let expected: [(&str, &[usize]); 14] = [
-            ("encoder.blocks.0.conv.weight", &[4, 1, 3, 3]),
-            ("encoder.blocks.0.norm.bias", &[4]),
-            ("encoder.blocks.0.norm.running_mean", &[4]),
-            ("encoder.blocks.0.norm.running_var", &[4]),
-            ("encoder.blocks.0.norm.weight", &[4]),
-            ("encoder.blocks.1.conv.weight", &[6, 4, 3, 3]),
-            ("encoder.blocks.1.norm.bias", &[6]),
-            ("encoder.blocks.1.norm.running_mean", &[6]),
-            ("encoder.blocks.1.norm.running_var", &[6]),
-            ("encoder.blocks.1.norm.weight", &[6]),
-            ("projector.input.bias", &[5]),
-            ("projector.input.weight", &[5, 6]),
-            ("projector.output.bias", &[3]),
-            ("projector.output.weight", &[3, 5]),
-        ];
-        assert_eq!(shapes, expected);
+    fn source(names: &[(&str, &[usize])]) -> Tensors {
+        let values = |shape: &[usize]| (0..shape.iter().product()).map(|index: usize| index as f32).collect();
+        names.iter().map(|(name, shape)| ((*name).to_owned(), (shape.to_vec(), values(shape)))).collect()
     }
 
     #[test]
-    fn linear_weights_are_out_by_in() {
-        let tensors = tensors(&Model::small(1, &cpu()));
-        let drawn = crate::init::uniform(1, "projector.input.weight", 30, crate::init::bound(6));
-        assert_eq!(tensors["projector.input.weight"].1, drawn);
-    }
-
-    #[test]
-    fn seed_alone_decides() {
-        let device = cpu().autodiff();
-        assert_eq!(tensors(&Model::small(1, &device)), tensors(&Model::small(1, &device)));
-        assert_ne!(tensors(&Model::small(1, &device)), tensors(&Model::small(2, &device)));
-    }
-
-    #[test]
-    fn import_undoes_export_with_the_running_statistics() {
-        let device = cpu().autodiff();
-        let trained = Model::small(1, &device);
-        trained.project(audio(&device));
-        let expected = tensors(&trained);
-        assert!(expected["encoder.blocks.1.norm.running_mean"].1.iter().any(|mean| *mean != 0.0));
-
-        let other = Model::small(2, &device);
-        other.project(audio(&device));
-        let restored = import(other, &expected).unwrap();
-
-        assert_eq!(tensors(&restored), expected);
-        assert!(restored.project(audio(&device)).is_autodiff());
-        let embedding = |model: &Model| model.valid().embed(audio(&cpu())).try_into_vec_as::<f32>().unwrap();
-        assert_eq!(embedding(&import(Model::small(3, &cpu()), &expected).unwrap()), embedding(&trained));
-    }
-
-    #[test]
-    fn import_leaves_clones_alone() {
-        let model = Model::small(1, &cpu().autodiff());
-        let before = tensors(&model);
-        let mut changed = before.clone();
-        changed.values_mut().for_each(|(_, values)| values.iter_mut().for_each(|value| *value += 1.0));
-        import(model.clone(), &changed).unwrap();
-        assert_eq!(tensors(&model), before);
+    fn what_is_loaded_is_read() {
+        let model = named(&[("a", &[2, 3]), ("b", &[4])]);
+        let values = source(&[("a", &[2, 3]), ("b", &[4])]);
+        load_all(&model, &values).unwrap();
+        assert_eq!(read(&model).unwrap(), values);
+        assert!(model[0].1.requires_grad() && model[0].1.is_leaf());
     }
 
     #[test]
     fn errors_name_the_tensor() {
-        let model = Model::small(1, &cpu());
-        let complete = tensors(&model);
-        let message = |tensors: &Tensors| import(model.clone(), tensors).unwrap_err().to_string();
+        let model = named(&[("a", &[2, 3]), ("b", &[4])]);
+        let message = |values: &Tensors| load_all(&model, values).unwrap_err().to_string();
+        assert!(message(&source(&[("a", &[2, 3])])).contains("b is missing"));
+        assert!(message(&source(&[("a", &[3, 2]), ("b", &[4])])).contains("a is [3, 2]"));
+        assert!(message(&source(&[("a", &[2, 3]), ("b", &[4]), ("c", &[1])])).contains("no tensor c"));
+    }
 
-        let mut missing = complete.clone();
-        missing.remove("projector.input.bias");
-        assert!(message(&missing).contains("projector.input.bias is missing"));
-
-        let mut extra = complete.clone();
-        extra.insert("projector.extra".to_owned(), (vec![1], vec![0.0]));
-        assert!(message(&extra).contains("projector.extra"));
-
-        let mut wrong = complete;
-        wrong.insert("projector.input.weight".to_owned(), (vec![6, 5], vec![0.0; 30]));
-        assert!(message(&wrong).contains("projector.input.weight is [6, 5]"));
+    #[test]
+    fn older_names_and_bare_names_are_known() {
+        let model = named(&[("encoder.conv.parametrizations.weight.original0", &[2]), ("encoder.b", &[3])]);
+        for name in ["conv.weight_g", "encoder.conv.weight_g", "conv.parametrizations.weight.original0"] {
+            assert_eq!(load_known(&model, &source(&[(name, &[2])])).unwrap(), 1);
+            assert_eq!(model[0].1.double_value(&[1]), 1.0);
+            load_known(&model, &source(&[("encoder.conv.weight_g", &[2])])).unwrap();
+        }
+        assert_eq!(load_known(&model, &source(&[("b", &[3])])).unwrap(), 1);
+        assert!(load_known(&model, &source(&[("b", &[4])])).is_err());
     }
 }

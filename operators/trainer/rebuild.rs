@@ -1,46 +1,45 @@
-//! What a checkpoint says of its model, and the model from it.
+//! What a checkpoint says of its encoder, and the encoder from it.
 
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
-use etude_learning::encoder::Encoder;
-use etude_learning::train::{Projector, Train};
+use etude_learning::device::Device;
+use etude_learning::train::Train;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
-use crate::encoder::Cnn;
+use crate::encoder::Encoder;
 use crate::error::Error;
-use crate::head;
-use crate::model::Model;
-use crate::parameters;
+use crate::parameters::{self, Tensors};
+use crate::scope::Scope;
+use crate::torch::{Named, named};
 
-/// The weights after the last step, and before the first.
+/// The weights after the last step, before the first, and the teacher's after the last.
 pub const TRAINED: &str = "model.safetensors";
 pub const INITIAL: &str = "initial.safetensors";
+pub const TEACHER: &str = "teacher.safetensors";
 const DESCRIPTION: &str = "model.json";
+const FORMAT: u32 = 2;
 
-/// How to rebuild a model.
+/// How to rebuild an encoder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Description {
     /// The version of this description.
     pub format: u32,
     /// Samples a second that the encoder is for.
     pub rate: u32,
-    /// Encoder and projector, and how they were trained.
+    /// The encoder, and how it was trained.
     pub train: Train,
     pub seed: u64,
-    pub steps: usize,
+    pub steps: u64,
 }
 
 impl Description {
-    /// The model with weights drawn from the seed.
-    pub fn model(&self, device: &Device) -> Model {
-        let Encoder::Cnn(cnn) = &self.train.encoder;
-        let encoder = Cnn::new(cnn, self.rate, self.seed, device);
-        let Projector { hidden, outputs } = self.train.projector;
-        let projector = head::Projector::new(encoder.width(), hidden, outputs, self.seed, device);
-        Model { encoder, projector }
+    /// Of a training: without where it was done, which is nothing to what it came to.
+    pub fn new(train: &Train, rate: u32, seed: u64, steps: u64) -> Self {
+        let train = Train { device: Device::default(), tensorboard: None, init_file: None, ..train.clone() };
+        let train = Train { save: etude_learning::train::default_save(), ..train };
+        Self { format: FORMAT, rate, train, seed, steps }
     }
 
     /// Keeps the description.
@@ -53,20 +52,28 @@ impl Description {
         let path = folder.join(DESCRIPTION);
         let file = |source| Error::File { path: path.clone(), source };
         let description: Self = serde_json::from_str(&fs::read_to_string(&path).map_err(file)?)?;
-        if description.format != 1 {
+        if description.format != FORMAT {
             return Err(Error::Checkpoint(format!("format {} is not known", description.format)));
         }
         Ok(description)
     }
+
+    /// The encoder with the weights of that name.
+    pub fn encoder(&self, folder: &Path, weights: &str, device: tch::Device) -> Result<Encoder, Error> {
+        let path = folder.join(weights);
+        if weights == TEACHER && !path.exists() {
+            return Err(Error::Input("the checkpoint has no teacher: its objective uses none".into()));
+        }
+        let scope = Scope::root(self.seed, device).at("encoder");
+        let encoder = Encoder::new(&self.train.encoder, self.rate, &scope);
+        let tensors: Named =
+            named(&encoder).into_iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor)).collect();
+        parameters::load(&tensors, &checkpoint::read(&path)?)?;
+        Ok(encoder)
+    }
 }
 
-/// Keeps a model's weights under that name.
-pub fn save(model: &Model, folder: &Path, name: &str) -> Result<(), Error> {
-    checkpoint::write(&folder.join(name), &parameters::export(model)?)
-}
-
-/// The model of a checkpoint.
-pub fn load(folder: &Path, name: &str, device: &Device) -> Result<Model, Error> {
-    let model = Description::read(folder)?.model(device);
-    parameters::import(model, &checkpoint::read(&folder.join(name))?)
+/// Keeps tensors under that name.
+pub fn save(tensors: &Tensors, folder: &Path, name: &str) -> Result<(), Error> {
+    checkpoint::write(&folder.join(name), tensors)
 }

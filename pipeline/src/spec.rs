@@ -261,6 +261,7 @@ fn read_stage(
     for (position, port) in declaration.ports.iter().enumerate() {
         let stages = match node.get(port.name) {
             Some(reference) => references(reference, port.many, names)?,
+            None if port.optional => continue,
             None if position > 0 => {
                 return Err(Problem::at(
                     op.span,

@@ -13,8 +13,10 @@ use super::gain::Gain;
 use super::high_pass::HighPass;
 use super::low_pass::LowPass;
 use super::noise::Noise;
+use super::pitch_shift::PitchShift;
 use super::polarity::Polarity;
 use super::range::half;
+use super::reverb::Reverb;
 use super::reverse::Reverse;
 use super::shift::Shift;
 use super::tanh_distortion::TanhDistortion;
@@ -105,6 +107,10 @@ steps! {
     Clipping "clipping",
     /// Saturates it.
     TanhDistortion "tanh_distortion",
+    /// Makes it higher or lower at the same speed.
+    PitchShift "pitch_shift",
+    /// Adds the reverberation of a room.
+    Reverb "reverb",
 }
 
 /// Applies one of several steps, each as likely as the others.

@@ -1,3 +1,6 @@
+mod pitch_shift;
+mod reverb;
+
 use serde_json::{Value, json};
 
 use super::step::{Draw, Step};
@@ -22,11 +25,15 @@ fn db(ratio: f64) -> f64 {
 
 /// Applies a step, with the numbers of a key.
 fn apply(step: Value, block: &Block, key: &str) -> Block {
+    apply_at(RATE, step, block, key)
+}
+
+fn apply_at(rate: u32, step: Value, block: &Block, key: &str) -> Block {
     let steps: Vec<Step> = vec![serde_json::from_value(step).unwrap()];
     step::check_all(&steps, "chain", "chain").unwrap();
     let mut clip = block.clone();
     let random = |at: &str| etude_pipeline::random::Random::keyed(&[key.as_bytes(), at.as_bytes()]);
-    step::apply_all(&steps, "chain", &mut clip, &Draw { rate: RATE, random: &random });
+    step::apply_all(&steps, "chain", &mut clip, &Draw { rate, random: &random });
     clip
 }
 
@@ -215,6 +222,8 @@ fn channels_get_the_same_but_for_noise() {
         json!({"band_pass": {"p": 1, "centre": [100, 200]}}),
         json!({"clipping": {"p": 1}}),
         json!({"tanh_distortion": {"p": 1}}),
+        json!({"pitch_shift": {"p": 1}}),
+        json!({"reverb": {"p": 1}}),
     ] {
         assert!(same(step.clone()), "{step}");
     }
@@ -249,6 +258,11 @@ fn no_parameter_is_ignored() {
         ("shift", "fade", [json!(0), json!(0.005)], json!(61)),
         ("clipping", "percent", [json!([10, 10]), json!([20, 20])], json!([0, 101])),
         ("tanh_distortion", "distortion", [json!([0.1, 0.1]), json!([0.2, 0.2])], json!([0, 2])),
+        ("pitch_shift", "semitones", [json!([1, 1]), json!([1.01, 1.01])], json!([0, 25])),
+        ("reverb", "reverberance", [json!([50, 50]), json!([60, 60])], json!([0, 101])),
+        ("reverb", "damping", [json!([50, 50]), json!([60, 60])], json!([-1, 100])),
+        ("reverb", "room", [json!([50, 50]), json!([60, 60])], json!([60, 50])),
+        ("reverb", "wet", [json!([1, 1]), json!([0.5, 0.5])], json!([0, 11])),
     ] {
         let with = |value: &Value| {
             let mut parameters = json!({"p": 1, parameter: value});
@@ -295,21 +309,30 @@ fn what_does_not_suit_the_rate_is_refused() {
     assert!(output(json!({"low_pass": {}})).is_ok());
 }
 
+fn golden() -> Value {
+    serde_json::from_str(include_str!("golden/steps.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|sample| sample.as_f64().unwrap() as f32).collect()
+}
+
+/// The largest difference over the largest sample.
+fn scaled_error(found: &Block, expected: &[f32]) -> f32 {
+    assert_eq!(found.samples().len(), expected.len());
+    let largest = expected.iter().fold(0f32, |most, sample| most.max(sample.abs()));
+    found.samples().iter().zip(expected).fold(0f32, |most, (a, b)| most.max((a - b).abs())) / largest
+}
+
 /// SciPy's filters and audiomentations' other steps, by `golden/steps.py`.
 #[test]
 fn steps_are_those_of_others() {
-    let golden: Value = serde_json::from_str(include_str!("golden/steps.json")).unwrap();
-    let numbers = |value: &Value| -> Vec<f32> {
-        value.as_array().unwrap().iter().map(|sample| sample.as_f64().unwrap() as f32).collect()
-    };
+    let golden = golden();
     let signal = Block::planar(1, numbers(&golden["signal"]));
     let steps = golden["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 10);
     for step in steps {
-        let (found, expected) = (apply(step[0].clone(), &signal, "a"), numbers(&step[1]));
-        let largest = expected.iter().fold(0f32, |most, sample| most.max(sample.abs()));
-        let worst = found.samples().iter().zip(&expected).fold(0f32, |most, (a, b)| most.max((a - b).abs()))
-            / largest;
-        assert!(found.frames() == expected.len() && worst < 1e-5, "{}: scaled error {worst}", step[0]);
+        let worst = scaled_error(&apply(step[0].clone(), &signal, "a"), &numbers(&step[1]));
+        assert!(worst < 1e-5, "{}: scaled error {worst}", step[0]);
     }
 }

@@ -93,7 +93,8 @@ impl Declare for Decode {
     const NAME: &'static str = "decode";
     const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Item;
-    const PORTS: &'static [Port] = &[Port { name: "from", many: false, about: "the items of a scan" }];
+    const PORTS: &'static [Port] =
+        &[Port { name: "from", many: false, optional: false, about: "the items of a scan" }];
 }
 
 impl Operator for Decode {

@@ -29,7 +29,8 @@ impl Declare for Metadata {
     const NAME: &'static str = "metadata";
     const VERSION: u32 = 1;
     const SCOPE: Scope = Scope::Item;
-    const PORTS: &'static [Port] = &[Port { name: "from", many: false, about: "the items of a scan" }];
+    const PORTS: &'static [Port] =
+        &[Port { name: "from", many: false, optional: false, about: "the items of a scan" }];
 }
 
 impl Operator for Metadata {

@@ -54,7 +54,7 @@ impl Declare for Sql {
     const VERSION: u32 = 1;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] =
-        &[Port { name: "from", many: true, about: "tables, each under its stage's name" }];
+        &[Port { name: "from", many: true, optional: false, about: "tables, each under its stage's name" }];
 }
 
 impl Sql {

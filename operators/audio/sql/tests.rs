@@ -76,6 +76,7 @@ impl Bench {
                 }],
             )],
             output: output.clone(),
+            state: None,
             threads: 2,
         };
         let reporter: Reporter = Arc::new(|_| {});
@@ -246,6 +247,7 @@ fn a_run_that_was_cancelled_says_so() {
         seed: 0,
         inputs: Vec::new(),
         output: bench.path("output"),
+        state: None,
         threads: 1,
     };
     std::fs::create_dir(&job.output).unwrap();

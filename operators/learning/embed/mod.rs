@@ -8,6 +8,7 @@ use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
 use crate::train::CHECKPOINT;
 use crate::worker::Worker;
 
@@ -21,6 +22,10 @@ pub struct Embed {
     /// Which of the checkpoint's weights.
     #[serde(default)]
     pub weights: Weights,
+    /// Where it is computed: `auto`, `cpu` or `cuda:N`.
+    #[serde(default)]
+    #[schemars(extend("x-kind" = "location"))]
+    pub device: Device,
     /// Clips at a time, 1 to 4096.
     #[serde(default = "default_batch")]
     #[schemars(range(min = 1, max = 4096))]
@@ -40,15 +45,17 @@ pub enum Weights {
     Trained,
     /// Those before the first step: the same encoder untrained.
     Initial,
+    /// The teacher's, after the last step.
+    Teacher,
 }
 
 impl Declare for Embed {
     const NAME: &'static str = "embed";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[
-        Port { name: "from", many: false, about: "clips that shards keep" },
-        Port { name: "model", many: false, about: "the stage that trained the encoder" },
+        Port { name: "from", many: false, optional: false, about: "clips that shards keep" },
+        Port { name: "model", many: false, optional: false, about: "the stage that trained the encoder" },
     ];
 }
 
@@ -74,6 +81,6 @@ impl Operator for Embed {
     }
 
     fn body(&self) -> Body {
-        Body::Dataset(Arc::new(Worker))
+        Body::Dataset(Arc::new(Worker { resumes: false }))
     }
 }

@@ -49,7 +49,7 @@ impl Declare for Retrieve {
     const VERSION: u32 = 1;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] =
-        &[Port { name: "from", many: true, about: "tables of vectors to be compared" }];
+        &[Port { name: "from", many: true, optional: false, about: "tables of vectors to be compared" }];
     const REPORT: bool = true;
 }
 

@@ -1,16 +1,23 @@
 //! Trains an encoder.
 
+mod head;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use etude_pipeline::flow::{ArtifactType, Flow};
+use etude_pipeline::flow::{ArtifactType, Flow, SignalType};
 use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
 use crate::encoder::Encoder;
-use crate::objective::Objective;
+use crate::objective::{Objective, Views};
 use crate::optimizer::{Optimizer, Schedule};
+use crate::range::{above_zero, within};
 use crate::worker::Worker;
+
+pub use head::{Mask, Norm, Predictor, Projector, Quantizer, Teacher};
 
 /// The name of the format.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -19,16 +26,29 @@ pub const CHECKPOINT: &str = "checkpoint";
 ///
 /// The item operators between the shards and this stage run again every epoch with that epoch's
 /// randomness. The checkpoint holds `model.safetensors`, `initial.safetensors` (the weights before
-/// the first step), `model.json` (how to rebuild the encoder) and `metrics.parquet` (a row a step).
-/// The same seed and number of threads give the same weights.
+/// the first step), `teacher.safetensors` where there is one, `model.json` (how to rebuild the encoder) and
+/// `metrics.parquet` (a row a step). The same seed and number of threads give the same weights, however often the
+/// training was killed and resumed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Train {
     /// The encoder.
     pub encoder: Encoder,
-    /// What stands between the encoder and the objective while it is trained.
+    /// What leads from vectors to what an objective compares; where one does.
     #[serde(default)]
-    pub projector: Projector,
+    pub projector: Option<Projector>,
+    /// What leads from a projection to a guess at another one; where an objective makes one.
+    #[serde(default)]
+    pub predictor: Option<Predictor>,
+    /// A copy of encoder and projector that follows them; where an objective looks at one.
+    #[serde(default)]
+    pub teacher: Option<Teacher>,
+    /// Which frames the encoder does not see; where an objective asks for them.
+    #[serde(default)]
+    pub mask: Option<Mask>,
+    /// What makes targets of frames; where an objective has such targets.
+    #[serde(default)]
+    pub quantizer: Option<Quantizer>,
     /// What training makes small.
     pub objective: Objective,
     /// How gradients become steps.
@@ -37,53 +57,138 @@ pub struct Train {
     /// How the learning rate changes.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Clips of a step, 2 to 65536; a last batch that is not full is left out.
+    /// What the length of all gradients together is brought down to where it is greater, above 0.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub clip_norm: Option<f64>,
+    /// Clips of a batch, 2 to 65536; a last batch that is not full is left out.
     #[serde(default = "default_batch")]
     #[schemars(range(min = 2, max = 65536))]
     pub batch: usize,
-    /// How often each clip is seen, 1 to 1000000.
+    /// Batches whose gradients are added up to one step, 1 to 65536: their mean counts.
+    #[serde(default = "default_accumulate")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub accumulate: usize,
+    /// How often each clip is seen, 1 to 1000000. Either this or `steps`.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub epochs: usize,
+    pub epochs: Option<usize>,
+    /// How many steps are taken, 1 to 1000000000. Either this or `epochs`.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub steps: Option<usize>,
+    /// What is shuffled.
+    #[serde(default)]
+    pub unit: Unit,
+    /// The numbers that layers compute with.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Weights to begin with, instead of `init_from`: a `.safetensors` file. Tensors that it lacks are drawn; one of another shape is an error.
+    #[serde(default)]
+    #[schemars(extend("x-kind" = "input"))]
+    pub init_file: Option<PathBuf>,
+    /// Where it is trained: `auto`, `cpu` or `cuda:N`.
+    #[serde(default)]
+    #[schemars(extend("x-kind" = "location"))]
+    pub device: Device,
+    /// Seconds between two saved states, 1 to 86400: what a training that is killed loses at most.
+    #[serde(default = "default_save")]
+    #[schemars(range(min = 1, max = 86400), extend("x-kind" = "location"))]
+    pub save: f64,
+    /// A folder for TensorBoard's event files.
+    #[serde(default)]
+    #[schemars(extend("x-kind" = "location"))]
+    pub tensorboard: Option<PathBuf>,
 }
 
-/// Linear, ReLU, linear.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Projector {
-    /// Values between the two layers, 1 to 65536.
-    #[serde(default = "default_hidden")]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
-    /// Values of the result, 1 to 65536.
-    #[serde(default = "default_outputs")]
-    #[schemars(range(min = 1, max = 65536))]
-    pub outputs: usize,
+/// What is shuffled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Clips.
+    #[default]
+    Clip,
+    /// Recordings: their clips stay together.
+    Item,
+}
+
+/// The numbers that layers compute with. Weights, gradients, norms and losses are f32 in either case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits with the range of 32 (bfloat16), in convolutions, linear layers and attention.
+    Bf16,
 }
 
 fn default_batch() -> usize {
     64
 }
 
-fn default_hidden() -> usize {
-    128
+fn default_accumulate() -> usize {
+    1
 }
 
-fn default_outputs() -> usize {
-    64
-}
-
-impl Default for Projector {
-    fn default() -> Self {
-        Self { hidden: default_hidden(), outputs: default_outputs() }
-    }
+/// Seconds between two saved states.
+pub fn default_save() -> f64 {
+    60.0
 }
 
 impl Declare for Train {
     const NAME: &'static str = "train";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Dataset;
-    const PORTS: &'static [Port] =
-        &[Port { name: "from", many: false, about: "views of clips that shards keep" }];
+    const PORTS: &'static [Port] = &[
+        Port { name: "from", many: false, optional: false, about: "views of clips that shards keep" },
+        Port {
+            name: "init_from",
+            many: false,
+            optional: true,
+            about: "a training with whose weights this one begins",
+        },
+    ];
+}
+
+impl Train {
+    /// The heads that the objective asks for, and no others.
+    fn check_heads(&self) -> Result<(), Invalid> {
+        let needs = self.objective.needs();
+        let name = self.objective.name();
+        let head = |there: bool, needed: bool, parameter: &str| {
+            Invalid::unless(!there || needed, parameter, format!("is not used: {name} needs none"))
+        };
+        head(self.projector.is_some(), needs.projector, "projector")?;
+        head(self.predictor.is_some(), needs.predictor, "predictor")?;
+        head(self.teacher.is_some(), needs.teacher, "teacher")?;
+        head(self.mask.is_some(), needs.mask, "mask")?;
+        head(self.quantizer.is_some(), needs.quantizer, "quantizer")?;
+        let frames = self.encoder.frames().is_some();
+        let message =
+            format!("gives no vector a frame, which {name} needs: take one that does, such as wav2vec2");
+        Invalid::unless(!needs.mask || frames, &format!("encoder.{}", self.encoder.name()), message)
+    }
+
+    fn check_views(&self, views: u32) -> Result<(), String> {
+        let name = self.objective.name();
+        let ask = |wanted: &str| {
+            let put =
+                format!("put `op: crop` with `views: {}` above it", if wanted == "one" { 1 } else { 2 });
+            Err(format!("{name} looks at {wanted} view of each clip, not {views}: {put}"))
+        };
+        match self.objective.needs().views {
+            Views::One if views != 1 => ask("one"),
+            Views::Two if views != 2 => Err(format!(
+                "the objective compares 2 views of each clip, not {views}: put `op: crop` with `views: 2` above it"
+            )),
+            Views::Some if views < 2 && self.unit == Unit::Clip => Err(format!(
+                "{name} compares clips of one recording or views of one clip, and has one view: put `op: crop` with \
+                 `views: 2` above it, or set `unit: item`"
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Operator for Train {
@@ -92,37 +197,43 @@ impl Operator for Train {
         self.objective.check()?;
         self.optimizer.check()?;
         self.schedule.check()?;
-        let width = 1..=65536;
-        Invalid::unless(
-            width.contains(&self.projector.hidden),
-            "projector.hidden",
-            "must be from 1 to 65536",
-        )?;
-        Invalid::unless(
-            width.contains(&self.projector.outputs),
-            "projector.outputs",
-            "must be from 1 to 65536",
-        )?;
-        Invalid::unless((2..=65536).contains(&self.batch), "batch", "must be from 2 to 65536")?;
-        Invalid::unless((1..=1_000_000).contains(&self.epochs), "epochs", "must be from 1 to 1000000")
+        self.projector.as_ref().map_or(Ok(()), Projector::check)?;
+        self.predictor.as_ref().map_or(Ok(()), Predictor::check)?;
+        self.teacher.as_ref().map_or(Ok(()), Teacher::check)?;
+        self.mask.as_ref().map_or(Ok(()), Mask::check)?;
+        self.quantizer.as_ref().map_or(Ok(()), Quantizer::check)?;
+        self.check_heads()?;
+        self.clip_norm.map_or(Ok(()), |norm| above_zero("clip_norm", norm, f64::MAX))?;
+        within("batch", &self.batch, 2..=65536)?;
+        within("accumulate", &self.accumulate, 1..=65536)?;
+        let one = self.epochs.is_some() != self.steps.is_some();
+        Invalid::unless(one, "epochs", "or `steps` has to be set, and not both")?;
+        self.epochs.map_or(Ok(()), |epochs| within("epochs", &epochs, 1..=1_000_000))?;
+        self.steps.map_or(Ok(()), |steps| within("steps", &steps, 1..=1_000_000_000))?;
+        within("save", &self.save, 1.0..=86400.0)
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = etude_audio::clips(inputs)?;
+        let signal: SignalType = etude_audio::clips(inputs)?;
         if signal.channels != Some(1) {
             return Err("expects mono clips: decode with `channels: mono`".into());
         }
         let rate = signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
         let frames =
             signal.frames.ok_or("expects clips of equal length: segment with `tail: drop` or `pad`")?;
-        self.encoder.check_signal(rate, frames)?;
-        let views = self.objective.views();
-        if signal.views != views {
-            return Err(format!(
-                "the objective compares {views} views of each clip, not {}: put `op: crop` with `views: {views}` above it",
-                signal.views
-            ));
+        match inputs.one("init_from") {
+            Err(_) => {}
+            Ok(Flow::Artifact(artifact)) if artifact.format == CHECKPOINT && artifact.rate == rate => {}
+            Ok(Flow::Artifact(artifact)) if artifact.format == CHECKPOINT => {
+                return Err(format!(
+                    "`init_from` was trained at {} Hz, the clips have {rate} Hz",
+                    artifact.rate
+                ));
+            }
+            Ok(other) => return Err(format!("`init_from` expects a {CHECKPOINT}, not {other}")),
         }
+        self.encoder.check_signal(rate, frames)?;
+        self.check_views(signal.views)?;
         Ok(Flow::Artifact(ArtifactType { format: CHECKPOINT, rate, width: self.encoder.width() }))
     }
 
@@ -131,6 +242,6 @@ impl Operator for Train {
     }
 
     fn body(&self) -> Body {
-        Body::Dataset(Arc::new(Worker))
+        Body::Dataset(Arc::new(Worker { resumes: true }))
     }
 }

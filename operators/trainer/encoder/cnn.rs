@@ -1,77 +1,49 @@
-//! A plain convolutional network over a log-mel spectrogram.
-
 use burn::module::Module;
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
+use etude_learning::encoder as parameters;
+use tch::{Kind, Tensor};
 
-use super::front::LogMel;
-use super::norm::Norm;
-use crate::init;
+use super::spectrogram::Mel;
+use super::{Encoded, Network};
+use crate::layer::{BatchNorm, Conv2d};
+use crate::pass::Pass;
+use crate::scope::Scope;
 
-/// Side of a kernel.
-const KERNEL: usize = 3;
-
-/// Log-mel front-end, blocks that each halve frequency and time, and the mean over what remains.
+/// Blocks that each halve frequency and time, and the mean over what remains.
 #[derive(Module, Debug)]
 pub struct Cnn {
-    front: LogMel,
+    #[module(skip)]
+    mel: Mel,
     blocks: Vec<Block>,
-}
-
-impl Cnn {
-    /// The network that `config` describes, for audio of `rate` samples a second; `seed` names its weights.
-    pub fn new(config: &etude_learning::encoder::Cnn, rate: u32, seed: u64, device: &Device) -> Self {
-        Self::with_front(LogMel::new(&config.mel, rate, device), &config.channels, seed, device)
-    }
-
-    /// The network behind that front-end, with one block for each of `channels`.
-    pub fn with_front(front: LogMel, channels: &[usize], seed: u64, device: &Device) -> Self {
-        let inputs = std::iter::once(&1).chain(channels);
-        let blocks = inputs.zip(channels).enumerate().map(|(index, (inputs, outputs))| {
-            let path = format!("encoder.blocks.{index}");
-            Block::new(*inputs, *outputs, seed, &path, device)
-        });
-        Self { front, blocks: blocks.collect() }
-    }
-
-    /// Length of an embedding.
-    pub fn width(&self) -> usize {
-        self.blocks.last().map_or(1, |block| block.norm.channels())
-    }
-
-    /// Audio `[batch, samples]` to embeddings `[batch, width]`.
-    pub fn forward(&self, audio: Tensor<2>) -> Tensor<2> {
-        let spectrogram = self.front.forward(audio);
-        let features = self.blocks.iter().fold(spectrogram, |features, block| block.forward(features));
-        features.mean_dims(&[2, 3]).squeeze_dims::<2>(&[2, 3])
-    }
 }
 
 /// Convolution with stride 2, batch normalisation, ReLU.
 #[derive(Module, Debug)]
 struct Block {
     conv: Conv2d,
-    norm: Norm,
+    norm: BatchNorm,
 }
 
-impl Block {
-    fn new(inputs: usize, outputs: usize, seed: u64, path: &str, device: &Device) -> Self {
-        let mut conv = Conv2dConfig::new([inputs, outputs], [KERNEL, KERNEL])
-            .with_stride([2, 2])
-            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_bias(false)
-            .init(device);
-        // Burn draws a parameter when it is first read, so what is replaced here was never drawn.
-        let taps = inputs * KERNEL * KERNEL;
-        let weight = init::uniform(seed, &format!("{path}.conv.weight"), outputs * taps, init::bound(taps));
-        conv.weight = init::parameter(weight, [outputs, inputs, KERNEL, KERNEL], device);
-        Self { conv, norm: Norm::new(outputs, device) }
+impl Cnn {
+    pub fn new(parameters: &parameters::Cnn, rate: u32, scope: &Scope) -> Self {
+        let channels = &parameters.channels;
+        let blocks = std::iter::once(&1).chain(channels).zip(channels).enumerate();
+        let blocks = blocks.map(|(index, (inputs, outputs))| {
+            let scope = scope.at("blocks").at(index);
+            Block {
+                conv: Conv2d::new(&scope.at("conv"), [*inputs, *outputs], 3, 2, 1),
+                norm: BatchNorm::new(&scope.at("norm"), *outputs),
+            }
+        });
+        Self { mel: Mel::new(&parameters.mel, rate, scope.device()), blocks: blocks.collect() }
     }
+}
 
-    /// `[batch, inputs, height, width]` to `[batch, outputs, ⌈height/2⌉, ⌈width/2⌉]`.
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        relu(self.norm.forward(self.conv.forward(input)))
+impl Network for Cnn {
+    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
+        let image = self.mel.forward(audio).unsqueeze(1);
+        let features = self.blocks.iter().fold(image, |features, block| {
+            block.norm.forward(pass, &block.conv.forward(pass, &features)).relu()
+        });
+        features.mean_dim([2i64, 3].as_slice(), false, Kind::Float).into()
     }
 }

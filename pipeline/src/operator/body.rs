@@ -225,6 +225,11 @@ pub trait Dataset: Send + Sync {
         reporter: &Reporter,
         cancel: &CancellationToken,
     ) -> Result<ChainReport, Error>;
+
+    /// Whether it can go on with what it has left in `job.state` when its run was killed.
+    fn resumes(&self) -> bool {
+        false
+    }
 }
 
 /// What the item operators that a dataset operator ran did, in the order of its inputs' chains.
@@ -254,6 +259,8 @@ pub struct DatasetJob {
     pub inputs: Vec<(String, Vec<DatasetInput>)>,
     /// An empty folder for what is to be kept.
     pub output: PathBuf,
+    /// A folder that outlives a run that is killed, where the operator resumes: what it left is there again.
+    pub state: Option<PathBuf>,
     pub threads: usize,
 }
 

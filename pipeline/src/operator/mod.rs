@@ -42,6 +42,8 @@ pub struct Port {
     pub name: &'static str,
     /// Whether it takes a list of stages.
     pub many: bool,
+    /// Whether it may be left out; the main input never is, but may be the stage above.
+    pub optional: bool,
     /// What it expects, for the reference.
     pub about: &'static str,
 }

@@ -239,7 +239,8 @@ impl Table {
                 let mut required = vec![json!("op")];
                 required.extend(schema["required"].as_array().cloned().unwrap_or_default());
                 // `from` may be left out: it is the stage above.
-                required.extend(declaration.ports.iter().skip(1).map(|port| json!(port.name)));
+                let needed = declaration.ports.iter().skip(1).filter(|port| !port.optional);
+                required.extend(needed.map(|port| json!(port.name)));
                 let mut properties = Value::Object(properties);
                 allow_variables(&mut properties);
                 schema["properties"] = properties;

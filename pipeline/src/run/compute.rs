@@ -33,9 +33,9 @@ use super::vouch::Voucher;
 use crate::error::Error;
 use crate::event::{Event, Status};
 use crate::flow::Flow;
-use crate::operator::{Body, DatasetInput, DatasetJob, SignalInput, Storage};
+use crate::operator::{Body, Dataset, DatasetInput, DatasetJob, SignalInput, Storage};
 use crate::spec::Pipeline;
-use crate::store::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile, digest_file};
+use crate::store::{Counts, Filtered, ItemEntry, Rejected, Resume, Snapshot, StoredFile, digest_file};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
@@ -385,6 +385,7 @@ impl Engine {
                 feeds.iter().map(|feed| self.input(pipeline, feed, known)).collect::<Result<_, _>>()?;
             inputs.push(((*port).to_owned(), feeds));
         }
+        let state = self.state(dataset.as_ref(), resolved, self.again(pipeline, unit) != Again::Nothing)?;
         let job = DatasetJob {
             stage: stage.name.clone(),
             operator: stage.declaration.name.to_owned(),
@@ -392,6 +393,7 @@ impl Engine {
             seed: pipeline.seed,
             inputs,
             output,
+            state: state.as_ref().map(|state| state.path().to_owned()),
             threads: self.options.threads,
         };
         let (store, reporter, cancel) = (self.store.clone(), self.reporter.clone(), self.cancel.clone());
@@ -414,8 +416,30 @@ impl Engine {
             self.store.forget_snapshot(&resolved.fingerprint, &resolved.inputs)?;
             return Err(Error::stage(&name, CHANGED));
         }
+        if let Some(state) = state {
+            state.remove(self.store.disk())?;
+        }
         seconds.push(begin.elapsed().as_secs_f64());
         Ok(Computed { status: Status::Computed, snapshot: Arc::new(snapshot), seconds, items: 0, why })
+    }
+
+    /// Where a dataset operator leaves what it can go on with. What `--force` computes again begins anew, and of two
+    /// runs at the same work one does.
+    fn state(
+        &self,
+        dataset: &dyn Dataset,
+        resolved: &Resolved,
+        again: bool,
+    ) -> Result<Option<Resume>, Error> {
+        if !dataset.resumes() {
+            return Ok(None);
+        }
+        let name = format!("{}-{}", resolved.fingerprint, resolved.inputs);
+        let state = self.store.resume(&name)?;
+        if let Some(state) = state.as_ref().filter(|_| again) {
+            state.clear(self.store.disk())?;
+        }
+        Ok(state)
     }
 
     pub(super) fn input(

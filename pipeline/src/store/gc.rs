@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Entry, Store, scratch};
+use super::{Entry, Store, resume, scratch};
 use crate::error::Error;
 
 /// Why something is garbage.
@@ -20,6 +20,8 @@ pub enum Reason {
     Unfinished,
     /// Scratch of a run that was killed.
     Scratch,
+    /// The state of work that nobody has gone on with for a week.
+    Resume,
 }
 
 /// Something that can be removed.
@@ -67,16 +69,10 @@ impl Store {
         }
         let files = self.old_snapshots(&kept, &mut whole, &mut garbage)?;
         self.old_files(&files, &whole, &mut garbage)?;
-        let root = self.path(scratch::FOLDER);
-        for folder in scratch::abandoned(&root) {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let bytes = size_of(&folder);
-            garbage.push(Garbage {
-                reason: Reason::Scratch,
-                path: format!("{}/{name}", scratch::FOLDER),
-                bytes,
-            });
-        }
+        let left = scratch::abandoned(&self.path(scratch::FOLDER));
+        garbage.extend(left.iter().map(|folder| left_folder(Reason::Scratch, scratch::FOLDER, folder)));
+        let left = resume::abandoned(&self.path(resume::FOLDER));
+        garbage.extend(left.iter().map(|folder| left_folder(Reason::Resume, resume::FOLDER, folder)));
         if let Some(exclusive) = exclusive {
             for entry in &garbage {
                 exclusive.check()?;
@@ -166,6 +162,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn left_folder(reason: Reason, root: &str, folder: &Path) -> Garbage {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    Garbage { reason, path: format!("{root}/{name}"), bytes: size_of(folder) }
 }
 
 /// Bytes of a file, or of all files in a folder.

@@ -7,6 +7,7 @@
 //! runs/<number>                                    which snapshots a run ended with
 //! stamps                                           a cache of the digests of files, of this machine
 //! scratch/                                         what is not complete yet, on this machine
+//! resume/<fingerprint>-<inputs>/                   the state of long work, on this machine
 //! ```
 //!
 //! A shard's name is derived from the keys and digests of the items that go into it, so what
@@ -26,6 +27,7 @@ mod objects;
 mod open;
 #[cfg(feature = "cloud")]
 mod remote;
+mod resume;
 mod run;
 mod scratch;
 mod snapshot;
@@ -47,6 +49,7 @@ pub use home::{Entry, Held, Home};
 pub use lease::Lease;
 #[cfg(all(test, feature = "cloud"))]
 pub(crate) use remote::Remote;
+pub use resume::Resume;
 pub use run::{RunRecord, StageRecord};
 pub use scratch::Scratch;
 pub use snapshot::{Counts, Filtered, ItemEntry, Rejected, Snapshot, StoredFile};

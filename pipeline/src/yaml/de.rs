@@ -16,6 +16,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem whose place is not known yet.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { span: None, message: message.into(), help: None }
+    }
+
     /// A problem at a place.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
         Self { span: Some(span), message: message.into(), help: None }

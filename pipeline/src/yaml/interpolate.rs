@@ -21,6 +21,51 @@ impl Variables {
         self.0.iter().find(|(known, _)| known == name).map(|(_, node)| node)
     }
 
+    /// What `name`, `name.key` or `name[other]` stands for: a variable, or an entry of a mapping that a variable is.
+    /// In brackets is a variable whose text is the key.
+    fn find(&self, path: &str) -> Result<Node, Problem> {
+        let (name, mut rest) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+        let Some(mut node) = self.get(path).or_else(|| self.get(name)) else {
+            return Err(unknown("variable", name, &self.names()));
+        };
+        if self.get(path).is_some() {
+            return Ok(node.clone());
+        }
+        while !rest.is_empty() {
+            let key;
+            if let Some(after) = rest.strip_prefix('[') {
+                let end = after
+                    .find(']')
+                    .ok_or_else(|| Problem::new(format!("`${{{path}}}` has `[` without `]`")))?;
+                let Value::Scalar { text, .. } = self.find(&after[..end])?.value else {
+                    return Err(Problem::new(format!(
+                        "variable `{}` is not a scalar and cannot be a key",
+                        &after[..end]
+                    )));
+                };
+                key = text;
+                rest = &after[end + 1..];
+            } else {
+                let after = rest.strip_prefix('.').unwrap_or(rest);
+                let end = after.find(['.', '[']).unwrap_or(after.len());
+                key = after[..end].to_owned();
+                rest = &after[end..];
+            }
+            let Value::Mapping(entries) = &node.value else {
+                return Err(Problem::new(format!("`${{{path}}}` asks for `{key}` of what is no mapping")));
+            };
+            let found = entries.iter().find(|(known, _)| known.text == key);
+            node = match found {
+                Some((_, value)) => value,
+                None => {
+                    let names: Vec<&str> = entries.iter().map(|(known, _)| known.text.as_str()).collect();
+                    return Err(unknown("entry", &key, &names));
+                }
+            };
+        }
+        Ok(node.clone())
+    }
+
     /// All names.
     pub fn names(&self) -> Vec<&str> {
         self.0.iter().map(|(name, _)| name.as_str()).collect()
@@ -29,7 +74,8 @@ impl Variables {
 
 /// Replaces `${name}` in every scalar below `node`; `$$` stands for one `$`.
 ///
-/// `${env:NAME}` is a variable of the environment, `${env:NAME:-text}` the text where that is not set or empty.
+/// `${name.key}` is an entry of a variable that is a mapping, `${name[other]}` the entry whose key is the text of the
+/// variable `other`. `${env:NAME}` is a variable of the environment, `${env:NAME:-text}` the text where that is not set or empty.
 ///
 /// A scalar that is nothing but `${name}` takes the variable's value with its type; within other
 /// text the variable's own text is inserted.
@@ -44,11 +90,7 @@ pub fn interpolate(node: &mut Node, variables: &Variables) -> Result<(), Problem
                 if let Some(name) = name.strip_prefix("env:") {
                     return environment(name).map_err(|message| Problem::at(span, message));
                 }
-                variables.get(name).cloned().ok_or_else(|| {
-                    let mut problem = unknown("variable", name, &variables.names());
-                    problem.span = Some(span);
-                    problem
-                })
+                variables.find(name).map_err(|problem| Problem { span: Some(span), ..problem })
             };
             if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
                 && !name.contains(['$', '}'])
@@ -118,6 +160,31 @@ mod tests {
         interpolate(&mut node, &variables).unwrap();
         assert_eq!(from_node::<u32>(node.get("a").unwrap()).unwrap(), 16_000);
         assert_eq!(from_node::<String>(node.get("b").unwrap()).unwrap(), "./music/x$y");
+    }
+
+    #[test]
+    fn entries_of_mappings_are_found() {
+        let mut variables = Variables::default();
+        let sizes = parse("{full: {batch: 48, steps: {a: 1}}, small: {batch: 8}}", 0).unwrap();
+        variables.set("sizes", sizes);
+        variables.set("scale", Node::plain("small"));
+        let value = |text: &str| {
+            let mut node = parse(text, 0).unwrap();
+            interpolate(&mut node, &variables).map(|()| node)
+        };
+        let number = |text: &str| from_node::<u32>(&value(text).unwrap()).unwrap();
+        assert_eq!(number("${sizes.full.batch}"), 48);
+        assert_eq!(number("${sizes[scale].batch}"), 8);
+        assert_eq!(number("${sizes.full.steps.a}"), 1);
+        assert!(value("${sizes[scale]}").unwrap().get("batch").is_some());
+        assert_eq!(from_node::<String>(&value("x${sizes[scale].batch}y").unwrap()).unwrap(), "x8y");
+        let problem = value("${sizes.smal}").unwrap_err();
+        assert!(
+            problem.message.contains("unknown entry `smal`") && problem.help.unwrap().contains("`small`")
+        );
+        assert!(value("${sizes.full.batch.x}").unwrap_err().message.contains("no mapping"));
+        assert!(value("${sizes[sizes]}").unwrap_err().message.contains("cannot be a key"));
+        assert!(value("${sizes[scale}").unwrap_err().message.contains("without"));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 """Makes steps.json: a short signal, and what others make of it.
 
-Filters by SciPy (sosfilt of a second-order Butterworth filter), the rest by audiomentations with fixed parameters.
+Filters by SciPy (sosfilt of a second-order Butterworth filter), reverberation by SoX 14.4.2, the rest by audiomentations
+with fixed parameters.
 
-    pip install audiomentations==0.43.1 scipy && python3 steps.py > steps.json
+    apt-get install sox && pip install audiomentations==0.43.1 scipy && python3 steps.py > steps.json
 """
 import json
+import subprocess
 
 import numpy as np
 from audiomentations import ClippingDistortion, Gain, PolarityInversion, Reverse, Shift, TanhDistortion
@@ -25,6 +27,27 @@ def shifted(fraction, rollover):
     return Shift(fraction, fraction, rollover=rollover, fade_duration=0.0, p=1.0)(signal, RATE)
 
 
+# At a low rate the filters are short: with silence behind it, a short signal comes round several times.
+REVERB_RATE = 2000
+silence = np.zeros(160, dtype=np.float32)
+
+
+def reverberated(*percent):
+    raw = ["-t", "f32", "-r", str(REVERB_RATE), "-c", "1", "-"]
+    # Of stereo depth 0: SoX's two channels otherwise have filters of other lengths.
+    effect = ["reverb", *(str(number) for number in percent), "0"]
+    samples = np.concatenate([signal, silence]).tobytes()
+    done = subprocess.run(["sox", *raw, *raw, *effect], input=samples, stdout=subprocess.PIPE, check=True)
+    return np.frombuffer(done.stdout, dtype=np.float32)
+
+
+def reverb(reverberance, damping, room):
+    ranges = {"reverberance": reverberance, "damping": damping, "room": room}
+    return {"reverb": {"p": 1} | {name: [percent, percent] for name, percent in ranges.items()}}
+
+
+reverbs = [(reverb(*percent), reverberated(*percent)) for percent in [(50, 50, 100), (100, 0, 30), (20, 100, 0)]]
+
 steps = [
     ({"low_pass": {"p": 1, "cutoff": [2000, 2000]}}, filtered(("low", 2000))),
     ({"high_pass": {"p": 1, "cutoff": [900, 900]}}, filtered(("high", 900))),
@@ -41,4 +64,13 @@ steps = [
     ({"tanh_distortion": {"p": 1, "distortion": [0.4, 0.4]}}, TanhDistortion(0.4, 0.4, p=1.0)(signal, RATE)),
 ]
 rounded = lambda samples: [float(f"{sample:.8g}") for sample in samples]
-print(json.dumps({"signal": rounded(signal), "steps": [[step, rounded(samples)] for step, samples in steps]}))
+made = lambda steps: [[step, rounded(samples)] for step, samples in steps]
+print(
+    json.dumps(
+        {
+            "signal": rounded(signal),
+            "steps": made(steps),
+            "reverb": {"rate": REVERB_RATE, "silence": len(silence), "steps": made(reverbs)},
+        }
+    )
+)

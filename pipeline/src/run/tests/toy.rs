@@ -50,7 +50,7 @@ fn record(corpus: &str, stage: &str, item: &str) {
     COMPUTED.lock().unwrap().entry((corpus.to_owned(), stage.to_owned())).or_default().push(item.to_owned());
 }
 
-const SIGNAL: Port = Port { name: "from", many: false, about: "what is read" };
+const SIGNAL: Port = Port { name: "from", many: false, optional: false, about: "what is read" };
 
 fn signal() -> Flow {
     Flow::Signal(SignalType {

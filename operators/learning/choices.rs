@@ -1,0 +1,28 @@
+//! Components that are chosen by name.
+
+/// An enum with a variant for each component, a module each, and the component behind it as a trait object.
+///
+/// In YAML a choice is `{name: {…}}`, or the name alone where all parameters have defaults.
+macro_rules! choices {
+    ($(#[$about:meta])* $choice:ident: $trait:ident { $($(#[$doc:meta])* $variant:ident in $module:ident,)* }) => {
+        $(mod $module; pub use $module::$variant;)*
+
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $choice {
+            $($(#[$doc])* $variant($variant),)*
+        }
+
+        impl $choice {
+            /// The component that was chosen.
+            pub fn chosen(&self) -> &dyn $trait {
+                match self {
+                    $(Self::$variant(chosen) => chosen,)*
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use choices;

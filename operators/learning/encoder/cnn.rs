@@ -1,0 +1,40 @@
+use etude_pipeline::operator::Invalid;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Describe, Spectrogram};
+use crate::range::sizes;
+
+/// A plain convolutional network on a spectrogram.
+///
+/// For each of `channels`: convolution 3×3 of stride 2, batch norm, ReLU; then the mean over
+/// frequency and time. The vector has as many values as the last of `channels`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cnn {
+    /// The front-end.
+    #[serde(default)]
+    pub mel: Spectrogram,
+    /// Channels of each convolution: 1 to 8 of them, each 1 to 4096.
+    #[serde(default = "default_channels")]
+    pub channels: Vec<usize>,
+}
+
+fn default_channels() -> Vec<usize> {
+    vec![16, 32, 64, 128]
+}
+
+impl Describe for Cnn {
+    fn width(&self) -> usize {
+        self.channels.last().copied().unwrap_or(0)
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        self.mel.check()?;
+        sizes("channels", &self.channels, 8, 4096)
+    }
+
+    fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
+        self.mel.check_signal(rate, frames)
+    }
+}

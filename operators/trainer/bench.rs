@@ -1,0 +1,79 @@
+//! Times steps of a training on noise, without a data path: what `benches/train` runs beside PyTorch.
+
+use std::time::Instant;
+
+use etude_learning::train::Train;
+use etude_pipeline::operator::ChainReport;
+use etude_pipeline::random::Random;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::data::{Loaded, Plan};
+use crate::device;
+use crate::error::Error;
+use crate::torch::{named, trained};
+use crate::train::{Setting, Trainer};
+
+/// What is to be timed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bench {
+    train: Train,
+    /// Samples a second, samples of a view, views of a clip.
+    rate: u32,
+    samples: usize,
+    views: usize,
+    steps: u64,
+    threads: usize,
+}
+
+/// Reads a job and gives the seconds of each step, the last loss, and the number of parameters.
+pub fn run(job: &str) -> Result<Value, Error> {
+    let Bench { train, rate, samples, views, steps, threads } = serde_json::from_str(job)?;
+    device::set_threads(threads);
+    let plan = Plan {
+        seed: 1,
+        stage: "bench".into(),
+        unit: train.unit,
+        clips: train.batch,
+        views,
+        samples,
+        per_epoch: steps,
+    };
+    let setting = Setting {
+        device: device::find(train.device)?,
+        seed: 1,
+        stage: "bench".into(),
+        weights_seed: 1,
+        rate,
+        clips: train.batch,
+        plan,
+        per_epoch: steps,
+        total: steps,
+        width: train.encoder.width(),
+        loaders: 1,
+        init: None,
+        train,
+    };
+    let mut trainer = Trainer::new(&setting)?;
+    let mut random = Random::keyed(&[b"bench"]);
+    let rows = setting.train.batch * views;
+    let noise: Vec<f32> = (0..rows * samples).map(|_| random.range(-0.5, 0.5) as f32).collect();
+    let clips: Vec<i64> = (0..setting.train.batch as i64).collect();
+    let (mut seconds, mut loss) = (Vec::new(), 0.0);
+    for step in 0..steps {
+        let begin = Instant::now();
+        let loaded = Loaded {
+            samples: noise.clone(),
+            clips: clips.clone(),
+            items: clips.clone(),
+            names: Vec::new(),
+            report: ChainReport::default(),
+        };
+        let measured = trainer.step(&setting, step, vec![loaded], false)?;
+        loss = measured.read()?.values.get("loss").copied().unwrap_or(f64::NAN);
+        seconds.push(begin.elapsed().as_secs_f64());
+    }
+    let parameters: usize = trained(&named(&trainer.model)).map(|(_, tensor)| tensor.numel()).sum();
+    Ok(json!({"seconds": seconds, "loss": loss, "parameters": parameters}))
+}

@@ -1,0 +1,139 @@
+//! Batches, made ahead on threads of their own.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use etude_learning::train::Unit;
+use etude_pipeline::operator::ChainReport;
+
+use super::clips::{Clips, Reader};
+use super::order::Order;
+use crate::error::Error;
+
+/// Batches of each thread that are ready before they are due.
+const AHEAD: usize = 2;
+
+/// Which batches there are. A batch's number is all that says what is in it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub stage: String,
+    pub unit: Unit,
+    /// Clips of a batch, views of a clip, samples of a view.
+    pub clips: usize,
+    pub views: usize,
+    pub samples: usize,
+    /// Batches of an epoch; a last one that is not full is left out.
+    pub per_epoch: u64,
+}
+
+/// A batch on the host.
+pub struct Loaded {
+    /// All first views, then all second views, and so on.
+    pub samples: Vec<f32>,
+    /// The number of each clip, and of its recording.
+    pub clips: Vec<i64>,
+    pub items: Vec<i64>,
+    /// Each clip's recording and first frame, for messages.
+    pub names: Vec<String>,
+    /// What the data path did for it.
+    pub report: ChainReport,
+}
+
+/// Threads that make batches, each every so many-th, which are taken in order.
+pub struct Loader<'scope> {
+    queues: Vec<Receiver<Result<Loaded, Error>>>,
+    next: usize,
+    _threads: Vec<ScopedJoinHandle<'scope, ()>>,
+}
+
+impl<'scope> Loader<'scope> {
+    /// Begins to make the batches from number `first` up to `last`.
+    pub fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        clips: &'env Clips,
+        plan: &'env Plan,
+        (first, last): (u64, u64),
+        threads: usize,
+    ) -> Self {
+        let threads = threads.max(1);
+        let (mut queues, mut handles) = (Vec::new(), Vec::new());
+        for thread in 0..threads as u64 {
+            let (sender, queue) = sync_channel(AHEAD);
+            queues.push(queue);
+            handles.push(scope.spawn(move || {
+                let mut at = None;
+                for number in (first + thread..last).step_by(threads) {
+                    let loaded = plan.load(clips, number, &mut at);
+                    let failed = loaded.is_err();
+                    // Nobody takes them any more: the training has ended.
+                    if sender.send(loaded).is_err() || failed {
+                        return;
+                    }
+                }
+            }));
+        }
+        Self { queues, next: 0, _threads: handles }
+    }
+
+    /// The next batch; waits until it is made.
+    pub fn next(&mut self) -> Result<Loaded, Error> {
+        let queue = &self.queues[self.next % self.queues.len()];
+        self.next += 1;
+        queue.recv().map_err(|_| Error::Input("the threads that make batches have ended early".into()))?
+    }
+}
+
+/// The epoch that a thread is in.
+struct Epoch {
+    number: u64,
+    order: Order,
+    reader: Reader,
+}
+
+impl Plan {
+    fn load(&self, clips: &Clips, number: u64, at: &mut Option<Epoch>) -> Result<Loaded, Error> {
+        let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
+        if at.as_ref().is_none_or(|at| at.number != epoch) {
+            let order = Order::new(self.unit, &clips.firsts(), self.seed, &self.stage, epoch);
+            *at = Some(Epoch { number: epoch, order, reader: clips.reader(epoch)? });
+        }
+        let Some(Epoch { order, reader, .. }) = at else {
+            return Err(Error::Input("an epoch has no order".into()));
+        };
+        let chosen: Vec<u64> = (place..place + self.clips as u64).map(|place| order.at(place)).collect();
+        let mut loaded = Loaded {
+            samples: vec![0.0; self.views * self.clips * self.samples],
+            items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),
+            clips: chosen.iter().map(|clip| *clip as i64).collect(),
+            names: Vec::with_capacity(self.clips),
+            report: ChainReport::default(),
+        };
+        for (row, clip) in chosen.iter().enumerate() {
+            let (mut found, mut wrong) = (0, None);
+            clips.read(reader, &[*clip], |signal| {
+                if signal.header.view == 0 {
+                    loaded.names.push(format!("{}@{}", signal.header.item, signal.header.start));
+                }
+                let (view, length) = (signal.header.view as usize, signal.samples.len());
+                if view >= self.views || length != self.samples {
+                    wrong = Some(format!("view {view} of {length} samples"));
+                    return;
+                }
+                let from = (view * self.clips + row) * self.samples;
+                loaded.samples[from..from + length].copy_from_slice(&signal.samples);
+                found += 1;
+            })?;
+            if found != self.views || wrong.is_some() {
+                let (views, samples) = (self.views, self.samples);
+                let found = wrong.unwrap_or_else(|| format!("{found} views"));
+                return Err(Error::Input(format!(
+                    "clip {clip} gave {found}; each clip has to give {views} views of {samples} samples: an operator \
+                     between the shards and the training leaves clips out or changes their length"
+                )));
+            }
+        }
+        loaded.report = reader.report();
+        Ok(loaded)
+    }
+}

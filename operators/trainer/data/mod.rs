@@ -1,0 +1,8 @@
+//! The way from shards to batches.
+
+mod clips;
+mod loader;
+mod order;
+
+pub use clips::{Clips, Signal, add};
+pub use loader::{Loaded, Loader, Plan};

@@ -1,0 +1,56 @@
+use burn::module::Module;
+use etude_learning::encoder as parameters;
+use tch::{Kind, Tensor};
+
+use super::residual::Residual;
+use super::spectrogram::Mel;
+use super::{Encoded, Network};
+use crate::layer::{BatchNorm, Conv2d};
+use crate::pass::Pass;
+use crate::scope::Scope;
+
+/// torchvision's ResNet-18 of one input channel, without its last layer.
+#[derive(Module, Debug)]
+pub struct Resnet18 {
+    #[module(skip)]
+    mel: Mel,
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    layer1: Vec<Residual>,
+    layer2: Vec<Residual>,
+    layer3: Vec<Residual>,
+    layer4: Vec<Residual>,
+}
+
+impl Resnet18 {
+    pub fn new(parameters: &parameters::Resnet18, rate: u32, scope: &Scope) -> Self {
+        let channels = parameters.channels;
+        let layer = |number: usize| {
+            let (inputs, outputs) = (channels[number.saturating_sub(2)], channels[number - 1]);
+            let stride = if number == 1 { 1 } else { 2 };
+            let scope = scope.at(format!("layer{number}"));
+            let first = Residual::new(&scope.at(0), [inputs, outputs], stride, stride > 1);
+            vec![first, Residual::new(&scope.at(1), [outputs, outputs], 1, false)]
+        };
+        Self {
+            mel: Mel::new(&parameters.mel, rate, scope.device()),
+            conv1: Conv2d::new(&scope.at("conv1"), [1, channels[0]], 7, 2, 3),
+            bn1: BatchNorm::new(&scope.at("bn1"), channels[0]),
+            layer1: layer(1),
+            layer2: layer(2),
+            layer3: layer(3),
+            layer4: layer(4),
+        }
+    }
+}
+
+impl Network for Resnet18 {
+    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
+        let image = self.mel.forward(audio).unsqueeze(1);
+        let stem = self.bn1.forward(pass, &self.conv1.forward(pass, &image)).relu();
+        let stem = stem.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
+        let blocks = [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten();
+        let features = blocks.fold(stem, |features, block| block.forward(pass, &features));
+        features.mean_dim([2i64, 3].as_slice(), false, Kind::Float).into()
+    }
+}

@@ -1,0 +1,47 @@
+use burn::module::Module;
+use etude_learning::encoder as parameters;
+use tch::{Kind, Tensor};
+
+use super::{Encoded, Network};
+use crate::layer::{BatchNorm, Conv1d};
+use crate::pass::Pass;
+use crate::scope::Scope;
+
+/// Convolutions of 3 samples: the first with stride 3, the others but the last with the maximum of 3.
+#[derive(Module, Debug)]
+pub struct SampleCnn {
+    layers: Vec<Layer>,
+}
+
+#[derive(Module, Debug)]
+struct Layer {
+    conv: Conv1d,
+    norm: BatchNorm,
+}
+
+impl SampleCnn {
+    pub fn new(parameters: &parameters::SampleCnn, _: u32, scope: &Scope) -> Self {
+        let outputs = parameters.channels.iter().chain(std::iter::once(&parameters.output));
+        let inputs = std::iter::once(&1).chain(&parameters.channels);
+        let layers = inputs.zip(outputs).enumerate().map(|(index, (inputs, outputs))| {
+            let scope = scope.at("layers").at(index);
+            let (stride, padding) = if index == 0 { (3, 0) } else { (1, 1) };
+            Layer {
+                conv: Conv1d::new(&scope.at("conv"), [*inputs, *outputs], 3, stride, padding, true),
+                norm: BatchNorm::new(&scope.at("norm"), *outputs),
+            }
+        });
+        Self { layers: layers.collect() }
+    }
+}
+
+impl Network for SampleCnn {
+    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
+        let last = self.layers.len() - 1;
+        let features = self.layers.iter().enumerate().fold(audio.unsqueeze(1), |features, (index, layer)| {
+            let features = layer.norm.forward(pass, &layer.conv.forward(pass, &features)).relu();
+            if index == 0 || index == last { features } else { features.max_pool1d(3, 3, 0, 1, false) }
+        });
+        features.mean_dim(2i64, false, Kind::Float).into()
+    }
+}

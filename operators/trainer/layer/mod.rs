@@ -1,0 +1,11 @@
+//! Layers. Each computes what PyTorch's layer of that name does, and names its tensors as that does.
+
+mod attention;
+mod conv;
+mod linear;
+mod norm;
+
+pub use attention::attention;
+pub use conv::{Conv1d, Conv2d};
+pub use linear::Linear;
+pub use norm::{BatchNorm, GroupNorm, LayerNorm};

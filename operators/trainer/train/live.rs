@@ -1,0 +1,109 @@
+use std::time::{Duration, Instant};
+
+use etude_pipeline::operator::ChainReport;
+
+use super::setting::Setting;
+use crate::say;
+use crate::watch::Metrics;
+
+/// From one line to the next.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// What is told while it goes on.
+pub struct Live {
+    first: u64,
+    begin: Instant,
+    waited: Duration,
+    told: Instant,
+    saved: Instant,
+}
+
+impl Live {
+    /// Begins to count after `first` steps.
+    pub fn new(first: u64) -> Self {
+        let now = Instant::now();
+        Self { first, begin: now, waited: Duration::ZERO, told: now, saved: now }
+    }
+
+    /// Does what has to be waited for.
+    pub fn waiting<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let result = wait();
+        self.waited += begin.elapsed();
+        result
+    }
+
+    /// Tells that a step was taken.
+    pub fn step(&mut self, setting: &Setting, steps: u64, metrics: &Metrics) {
+        let batch = setting.plan.clips as u64 * setting.accumulate();
+        let clip = setting.plan.samples as f64 * setting.plan.views as f64 / f64::from(setting.rate.max(1));
+        let usize = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        say::progress(usize(steps), usize(setting.total), (steps * batch) as f64 * clip);
+        if self.told.elapsed() < EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let seconds = self.begin.elapsed().as_secs_f64();
+        let taken = (steps - self.first) as f64;
+        let examples = taken * batch as f64 / seconds;
+        let left = (setting.total - steps) as f64 * seconds / taken.max(1.0);
+        let waited = self.waited.as_secs_f64() / seconds;
+        let Some(row) = metrics.last() else { return };
+        let value = |name: &str| row.values.get(name).copied().unwrap_or(f64::NAN);
+        say::message(
+            format!(
+                "step {steps} of {}: loss {:.4}, learning rate {:.2e}, {examples:.0} clips a second, waiting for data \
+                 {:.0} % of the time, {} left",
+                setting.total,
+                value("loss"),
+                value("learning_rate"),
+                waited * 100.0,
+                time(left),
+            ),
+            &[
+                ("step", steps as f64),
+                ("loss", value("loss")),
+                ("learning_rate", value("learning_rate")),
+                ("examples_per_second", examples),
+                ("waited", waited),
+                ("seconds_left", left),
+            ],
+        );
+    }
+
+    /// Whether the state is to be kept; counts from now on if so.
+    pub fn save_is_due(&mut self, every: Duration) -> bool {
+        let due = self.saved.elapsed() >= every;
+        if due {
+            self.saved = Instant::now();
+        }
+        due
+    }
+
+    /// Tells what was waited for, and what the data path took.
+    pub fn end(&self, setting: &Setting, report: &ChainReport) {
+        let seconds = self.begin.elapsed().as_secs_f64().max(f64::EPSILON);
+        let waited = self.waited.as_secs_f64() / seconds;
+        let examples = (setting.total * setting.plan.clips as u64 * setting.accumulate()) as f64;
+        let spent = report.seconds.iter().sum::<f64>() / examples.max(1.0);
+        let rate = (setting.total - self.first) as f64 / setting.total.max(1) as f64 * examples / seconds;
+        say::message(
+            format!(
+                "waited for data {:.0} % of the time; {rate:.0} clips a second, the data path took {:.2} ms of a core \
+                 for each",
+                waited * 100.0,
+                spent * 1e3,
+            ),
+            &[("waited", waited), ("examples_per_second", rate), ("data_seconds_per_example", spent)],
+        );
+    }
+}
+
+/// Seconds as people say them.
+fn time(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 60.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 3600.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}

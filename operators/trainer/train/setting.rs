@@ -1,0 +1,102 @@
+use std::path::PathBuf;
+
+use etude_learning::objective::Views;
+use etude_learning::train::{Train, Unit};
+use etude_pipeline::operator::DatasetJob;
+use etude_pipeline::random::Random;
+
+use crate::data::{Clips, Plan};
+use crate::device;
+use crate::error::Error;
+use crate::rebuild::TRAINED;
+
+/// What does not change from step to step.
+pub struct Setting {
+    pub train: Train,
+    pub device: tch::Device,
+    pub seed: u64,
+    pub stage: String,
+    /// Names the initial weights.
+    pub weights_seed: u64,
+    /// Samples a second.
+    pub rate: u32,
+    /// Clips of the data.
+    pub clips: usize,
+    pub plan: Plan,
+    /// Steps of an epoch, and of the training.
+    pub per_epoch: u64,
+    pub total: u64,
+    /// Values of a vector.
+    pub width: usize,
+    /// Threads that make batches.
+    pub loaders: usize,
+    /// The file of weights to begin with.
+    pub init: Option<PathBuf>,
+}
+
+impl Setting {
+    /// What parameters and data come to, or what does not fit.
+    pub fn new(train: Train, job: &DatasetJob, clips: &Clips) -> Result<Self, Error> {
+        let device = device::find(train.device)?;
+        let count = usize::try_from(clips.count()).map_err(|error| Error::Input(error.to_string()))?;
+        let together = train.batch * train.accumulate;
+        if count < together {
+            let accumulate = if train.accumulate > 1 { " times `accumulate`" } else { "" };
+            return Err(Error::Input(format!(
+                "`batch`{accumulate} is {together}, more than the {count} clips that `from` gives"
+            )));
+        }
+        let first = clips.first()?;
+        let (rate, samples) = (first[0].header.rate, first[0].samples.len());
+        let views = first.len();
+        let needed = train.objective.needs().views;
+        if needed == Views::Two && views != 2
+            || needed == Views::Some && views < 2 && train.unit == Unit::Clip
+        {
+            return Err(Error::Input(format!(
+                "`from` gives {views} views of a clip, which are too few or many"
+            )));
+        }
+        let init = match (job.inputs("init_from").first(), &train.init_file) {
+            (Some(_), Some(_)) => {
+                return Err(Error::Input(
+                    "`init_from` and `init_file` both name weights to begin with".into(),
+                ));
+            }
+            (Some(stage), None) => Some(stage.folder()?.join(TRAINED)),
+            (None, file) => file.clone(),
+        };
+        let per_epoch = (count / together) as u64;
+        let total = train.steps.map_or(0, |steps| steps as u64)
+            + train.epochs.map_or(0, |epochs| epochs as u64 * per_epoch);
+        let plan = Plan {
+            seed: job.seed,
+            stage: job.stage.clone(),
+            unit: train.unit,
+            clips: train.batch,
+            views,
+            samples,
+            per_epoch: per_epoch * train.accumulate as u64,
+        };
+        Ok(Self {
+            weights_seed: Random::keyed(&[b"weights", &job.seed.to_le_bytes(), job.stage.as_bytes()]).bits(),
+            device,
+            seed: job.seed,
+            stage: job.stage.clone(),
+            rate,
+            clips: count,
+            plan,
+            per_epoch,
+            total,
+            width: train.encoder.width(),
+            loaders: job.threads.max(1),
+            init,
+            train,
+        })
+    }
+
+    /// Batches of a step.
+    pub fn accumulate(&self) -> u64 {
+        self.train.accumulate as u64
+    }
+}

@@ -1,0 +1,130 @@
+use etude_learning::train::Teacher as TeacherParameters;
+use tch::{Kind, Tensor};
+
+use super::measured::Measured;
+use super::plus;
+use super::setting::Setting;
+use crate::data::Loaded;
+use crate::error::Error;
+use crate::head::{Teacher, decay};
+use crate::model::{Batch, Model};
+use crate::optimizer::{Optimizer, clip_norm};
+use crate::parameters::{self, Tensors};
+use crate::pass::Pass;
+use crate::schedule::{Schedule, Seen};
+use crate::scope::Scope;
+use crate::torch::{Named, named};
+use crate::{checkpoint, memory, say};
+
+/// What changes from step to step.
+pub struct Trainer {
+    pub model: Model,
+    pub teacher: Option<Teacher>,
+    pub schedule: Schedule,
+    optimizer: Optimizer,
+    /// All tensors of the model; they stay the same ones.
+    tensors: Named,
+}
+
+impl Trainer {
+    /// A model with its initial weights.
+    pub fn new(setting: &Setting) -> Result<Self, Error> {
+        let train = &setting.train;
+        let scope = Scope::root(setting.weights_seed, setting.device);
+        let model = Model::new(train, setting.clips, setting.plan.views, setting.rate, &scope);
+        let tensors = named(&model);
+        if let Some(path) = &setting.init {
+            let found = parameters::load_known(&tensors, &checkpoint::read(path)?)?;
+            if found == 0 {
+                return Err(Error::Checkpoint(format!("{} has no tensor of this model", path.display())));
+            }
+            say::message(
+                format!("{found} of {} tensors are those of {}", tensors.len(), path.display()),
+                &[],
+            );
+        }
+        memory::check(&tensors, setting)?;
+        let teacher = model.teacher(train, setting.rate, &scope);
+        let base = train.optimizer.chosen().learning_rate();
+        Ok(Self {
+            optimizer: Optimizer::new(&train.optimizer, &tensors),
+            schedule: Schedule::new(&train.schedule, base, setting.total),
+            model,
+            teacher,
+            tensors,
+        })
+    }
+
+    /// Takes a step; its numbers stay on the device.
+    pub fn step(
+        &mut self,
+        setting: &Setting,
+        step: u64,
+        batches: Vec<Loaded>,
+        watched: bool,
+    ) -> Result<Measured, Error> {
+        let train = &setting.train;
+        let learning_rate = self.schedule.learning_rate(step);
+        let mut measured = Measured::new(step, step / setting.per_epoch, learning_rate);
+        let leaves = self.optimizer.tensors();
+        let mut gradients: Vec<Tensor> = leaves.iter().map(|_| Tensor::new()).collect();
+        let share = batches.len() as f64;
+        for (number, loaded) in batches.into_iter().enumerate() {
+            let key: [&[u8]; 5] = [
+                b"step",
+                &setting.seed.to_le_bytes(),
+                setting.stage.as_bytes(),
+                &step.to_le_bytes(),
+                &(number as u64).to_le_bytes(),
+            ];
+            let pass = Pass::training(train.precision, step, &key);
+            let rows = (loaded.clips.len() * setting.plan.views) as i64;
+            let audio = Tensor::from_slice(&loaded.samples).reshape([rows, -1]).to_device(setting.device);
+            let batch = Batch { audio, views: setting.plan.views, clips: loaded.clips, items: loaded.items };
+            let done = self.model.step(&pass, &batch, self.teacher.as_ref())?;
+            let loss = done.loss.value / share;
+            let parts = Tensor::run_backward(&[&loss], &leaves, false, false);
+            gradients = gradients.into_iter().zip(&parts).map(|(sum, part)| plus(sum, part)).collect();
+            measured.add("loss", &loss);
+            for (name, value) in &done.loss.measures {
+                measured.add(name, &(value.detach().to_kind(Kind::Float) / share));
+            }
+            if watched {
+                measured.watch(&done.vectors, setting.plan.views);
+            }
+            measured.names.extend(loaded.names);
+            measured.rows = rows as usize;
+        }
+        if let Some(length) = clip_norm(&mut gradients, train.clip_norm) {
+            measured.add("gradient_norm", &length);
+        }
+        self.optimizer.step(&gradients, learning_rate);
+        if let Some(teacher) = &self.teacher {
+            let TeacherParameters { decay: begin, end } = train.teacher.clone().unwrap_or_default();
+            teacher.follow(&self.tensors, decay(begin, end, step, setting.total));
+        }
+        Ok(measured)
+    }
+
+    /// Everything that a step changes, on the host.
+    pub fn tensors(&self) -> Result<Tensors, Error> {
+        parameters::read(&self.all())
+    }
+
+    /// Goes on after `steps` steps.
+    pub fn restore(&mut self, steps: u64, seen: Seen, tensors: &Tensors) -> Result<(), Error> {
+        parameters::load_all(&self.all(), tensors)?;
+        self.optimizer.restore(steps, tensors)?;
+        self.schedule.seen = seen;
+        Ok(())
+    }
+
+    fn all(&self) -> Named {
+        let share = |prefix: &str, tensors: Named| -> Named {
+            tensors.into_iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)).collect()
+        };
+        let teacher = self.teacher.as_ref().map(|teacher| share("teacher", named(teacher)));
+        let model = share("model", named(&self.model));
+        model.into_iter().chain(teacher.into_iter().flatten()).chain(self.optimizer.state()).collect()
+    }
+}

@@ -1,0 +1,9 @@
+//! What is seen of a training.
+
+mod collapse;
+mod metrics;
+mod tensorboard;
+
+pub use collapse::{Collapse, measure};
+pub use metrics::{Metrics, Row};
+pub use tensorboard::TensorBoard;
