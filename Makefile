@@ -2,7 +2,9 @@
 # make test    formatting, lints, unit and end-to-end tests
 # make build   both programs, in $CARGO_TARGET_DIR/release/
 # make docs    the generated pages
+# make notes   recorded notes with labels, which pipelines/clmr.yaml and byol.yaml train on
 # make bench   Étude and its peers over the same music: tables in Markdown, and results.json
+# make bench-train   a step of training beside PyTorch (a download of 3 GB); options go into BENCH
 # make soak    the tests of the store for an hour: any history, and a thousand real kills
 # make fuzz    each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz
 #
@@ -26,7 +28,7 @@ export CMAKE := $(target)/cmake/cmake/data/bin/cmake
 cmake := $(CMAKE)
 endif
 
-.PHONY: demo test build libtorch music lint docs python odd soak fuzz
+.PHONY: demo test build libtorch music notes lint docs python odd soak fuzz bench-train
 
 demo: build music
 	$(etude) run pipelines/demo.yaml
@@ -42,6 +44,9 @@ libtorch:
 
 music:
 	python3 scripts/fetch-music.py music
+
+notes:
+	python3 scripts/fetch-notes.py notes
 
 # Sound files of other projects' test suites. Without them their test is left out.
 odd:
@@ -103,3 +108,12 @@ bench-python:
 	  rm -rf $(bench_python) && \
 	  python3 -m pip install --quiet --target $(bench_python) $(addprefix --requirement ,$(bench_needs)) && \
 	  cat $(bench_needs) > $(bench_python)/requirements.txt; }
+
+train_python := $(target)/bench-python-train
+
+bench-train: build
+	@cmp -s benches/train/requirements.txt $(train_python)/requirements.txt || { \
+	  rm -rf $(train_python) && \
+	  python3 -m pip install --quiet --target $(train_python) --requirement benches/train/requirements.txt && \
+	  cp benches/train/requirements.txt $(train_python)/requirements.txt; }
+	PYTHONPATH=$(train_python) python3 benches/train/run.py --trainer $(target)/release/etude-trainer $(BENCH)

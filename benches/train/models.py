@@ -19,7 +19,7 @@ BASE = {"objective": {"nt_xent": {"temperature": 0.1}}, "projector": {"hidden": 
 MODELS = {
     "SampleCNN": ({"sample_cnn": {}}, 59_049, 16),
     "ViT-192×6": ({"vit": {"mel": MEL, "patches": [[16, 8]], "dim": 192, "depth": 6, "heads": 3, "head_dim": 64,
-                           "mlp": 768}}, 48_000, 32),
+                           "mlp": 768}}, 48_000, 8),
     "ResNet-18": ({"resnet18": {"mel": MEL}}, 48_000, 8),
     "wav2vec 2.0 (small)": ({"wav2vec2": {"channels": [128] * 7, "dim": 192, "depth": 6, "heads": 3, "mlp": 768,
                                           "positions": 64, "position_groups": 8, "dropout": 0.0, "layer_drop": 0.0,

@@ -51,6 +51,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         per_epoch: steps,
         total: steps,
         width: train.encoder.width(),
+        stages: Vec::new(),
         loaders: 1,
         init: None,
         train,

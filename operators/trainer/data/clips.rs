@@ -17,6 +17,7 @@ use crate::error::Error;
 /// The clips of a job, numbered in the order of items and starts. Each is a row of a shard that can be read alone.
 pub struct Clips {
     chain: Chain,
+    stages: Vec<String>,
     shards: Vec<PathBuf>,
     /// For each item the index of its first clip, its shard and its first row there.
     items: Vec<(u64, usize, u64)>,
@@ -45,12 +46,18 @@ impl Clips {
             items.push((count, shard, first));
             count += rows;
         }
-        Ok(Self { chain, shards: input.shards.clone(), items, count })
+        let stages = input.chain.iter().map(|link| link.stage.clone()).collect();
+        Ok(Self { chain, stages, shards: input.shards.clone(), items, count })
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// The stages of the chain, as a report has them.
+    pub fn stages(&self) -> Vec<String> {
+        self.stages.clone()
     }
 
     /// The first clip of each recording and, last, the number of clips.

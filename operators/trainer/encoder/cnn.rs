@@ -42,7 +42,7 @@ impl Network for Cnn {
     fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
         let image = self.mel.forward(audio).unsqueeze(1);
         let features = self.blocks.iter().fold(image, |features, block| {
-            block.norm.forward(pass, &block.conv.forward(pass, &features)).relu()
+            block.norm.forward(pass, &block.conv.forward(pass, &features)).relu_()
         });
         features.mean_dim([2i64, 3].as_slice(), false, Kind::Float).into()
     }

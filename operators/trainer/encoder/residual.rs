@@ -33,12 +33,18 @@ impl Residual {
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, ⌈height/stride⌉, ⌈width/stride⌉]`.
     pub fn forward(&self, pass: &Pass, input: &Tensor) -> Tensor {
-        let inner = self.bn1.forward(pass, &self.conv1.forward(pass, input)).relu();
+        let inner = self.bn1.forward(pass, &self.conv1.forward(pass, input)).relu_();
         let inner = self.bn2.forward(pass, &self.conv2.forward(pass, &inner));
         let shortcut = match &self.downsample {
             Some((conv, norm)) => norm.forward(pass, &conv.forward(pass, input)),
             None => input.shallow_clone(),
         };
-        (inner + shortcut).relu()
+        (inner + shortcut).relu_()
     }
+}
+
+/// `[batch, channels, height, width]` with the channels of a pixel side by side in memory: convolutions keep that, and
+/// norms and maxima are faster there.
+pub fn channels_last(image: &Tensor) -> Tensor {
+    image.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }

@@ -2,7 +2,7 @@ use burn::module::Module;
 use etude_learning::encoder as parameters;
 use tch::{Kind, Tensor};
 
-use super::residual::Residual;
+use super::residual::{Residual, channels_last};
 use super::spectrogram::Mel;
 use super::{Encoded, Network};
 use crate::layer::{BatchNorm, Conv2d};
@@ -47,7 +47,8 @@ impl Resnet18 {
 impl Network for Resnet18 {
     fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
         let image = self.mel.forward(audio).unsqueeze(1);
-        let stem = self.bn1.forward(pass, &self.conv1.forward(pass, &image)).relu();
+        let stem = channels_last(&self.conv1.forward(pass, &image));
+        let stem = self.bn1.forward(pass, &stem).relu_();
         let stem = stem.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
         let blocks = [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten();
         let features = blocks.fold(stem, |features, block| block.forward(pass, &features));

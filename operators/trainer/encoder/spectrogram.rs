@@ -13,7 +13,7 @@ const SPREAD_FLOOR: f64 = 1e-5;
 pub struct Mel {
     /// `[n_fft]`.
     window: Tensor,
-    /// Mel weights of the power spectrum, `[bins, n_mels]`.
+    /// Mel weights of the squares of the spectrum's parts, `[2 · bins, n_mels]`.
     filterbank: Tensor,
     parameters: Spectrogram,
 }
@@ -34,7 +34,9 @@ impl Mel {
         let mel = parameters.mel();
         let bins = (mel.n_fft / 2 + 1) as i64;
         let filterbank = Tensor::from_slice(&etude_audio::mel::filterbank(&mel, rate));
-        let filterbank = filterbank.reshape([mel.n_mels as i64, bins]).transpose(0, 1).contiguous();
+        let filterbank = filterbank.reshape([mel.n_mels as i64, bins]).transpose(0, 1);
+        // Squares of real and imaginary parts lie side by side: each weight twice, and the product adds them.
+        let filterbank = filterbank.repeat_interleave_self_int(2, 0, None).contiguous();
         Self {
             window: Tensor::from_slice(&etude_audio::mel::window(&mel)).to_device(device),
             filterbank: filterbank.to_device(device),
@@ -47,9 +49,8 @@ impl Mel {
         tch::no_grad(|| {
             let Spectrogram { n_fft, hop, .. } = self.parameters;
             let frames = audio.unfold(1, n_fft as i64, hop as i64) * &self.window;
-            let spectrum = frames.fft_rfft(None, -1, "backward").view_as_real();
-            let power = spectrum.square().sum_dim_intlist(-1, false, Kind::Float);
-            let bands = power.matmul(&self.filterbank).transpose(1, 2);
+            let parts = frames.fft_rfft(None, -1, "backward").view_as_real().flatten(2, 3);
+            let bands = parts.square().matmul(&self.filterbank).transpose(1, 2);
             let bands = match self.parameters.compress {
                 Compress::Log => (bands + FLOOR).log(),
                 Compress::Log10 => (bands * 1e4 + 1.0).log10(),

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::spectrogram::Mel;
 use super::{Encoded, Network};
-use crate::layer::{LayerNorm, Linear, attention};
+use crate::layer::{LayerNorm, Linear, attention, beside};
 use crate::pass::{Pass, f32};
 use crate::scope::Scope;
 
@@ -128,10 +128,10 @@ impl Layer {
     fn forward(&self, pass: &Pass, tokens: &Tensor, dropout: f64) -> Tensor {
         let parts = self.qkv.forward(pass, &self.norm1.forward(tokens)).chunk(3, 2);
         let mixed = attention(pass, [&parts[0], &parts[1], &parts[2]], self.heads, dropout);
-        let tokens = tokens + pass.dropout(f32(&self.out.forward(pass, &mixed)), dropout);
+        let tokens = beside(tokens, pass.dropout(f32(&self.out.forward(pass, &mixed)), dropout));
         let inner = self.linear1.forward(pass, &self.norm2.forward(&tokens)).gelu("none");
         let inner = self.linear2.forward(pass, &pass.dropout(inner, dropout));
-        &tokens + pass.dropout(f32(&inner), dropout)
+        beside(&tokens, pass.dropout(f32(&inner), dropout))
     }
 }
 
@@ -149,13 +149,14 @@ impl Network for Vit {
 fn positions(rows: i64, columns: i64, dim: i64, device: Device) -> Tensor {
     let quarter = dim / 4;
     let omega = |index: i64| 1.0 / 10000f64.powf(index as f64 / (quarter - 1).max(1) as f64);
+    let omegas: Vec<f64> = (0..quarter).map(omega).collect();
     let mut values = Vec::with_capacity((rows * columns * dim) as usize);
     for row in 0..rows {
         for column in 0..columns {
             for (place, wave) in
                 [(column, f64::sin as fn(f64) -> f64), (column, f64::cos), (row, f64::sin), (row, f64::cos)]
             {
-                values.extend((0..quarter).map(|index| wave(place as f64 * omega(index)) as f32));
+                values.extend(omegas.iter().map(|omega| wave(place as f64 * omega) as f32));
             }
         }
     }

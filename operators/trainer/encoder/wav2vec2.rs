@@ -3,7 +3,7 @@ use etude_learning::encoder as parameters;
 use tch::{Kind, Tensor};
 
 use super::{Encoded, Frames, Network};
-use crate::layer::{Conv1d, GroupNorm, LayerNorm, Linear, attention};
+use crate::layer::{Conv1d, GroupNorm, LayerNorm, Linear, attention, beside};
 use crate::pass::{Pass, f32};
 use crate::scope::Scope;
 use crate::torch::{Weight, tensor};
@@ -214,10 +214,10 @@ impl Layer {
         let Attention { q_proj, k_proj, v_proj, out_proj, heads } = &self.attention;
         let [query, key, value] = [q_proj, k_proj, v_proj].map(|linear| linear.forward(pass, frames));
         let mixed = out_proj.forward(pass, &attention(pass, [&query, &key, &value], *heads, dropout));
-        let frames = self.layer_norm.forward(&(frames + pass.dropout(f32(&mixed), dropout)));
+        let frames = self.layer_norm.forward(&beside(frames, pass.dropout(f32(&mixed), dropout)));
         let inner = self.feed_forward.intermediate_dense.forward(pass, &frames).gelu("none");
         let inner = self.feed_forward.output_dense.forward(pass, &pass.dropout(inner, dropout));
-        self.final_layer_norm.forward(&(&frames + pass.dropout(f32(&inner), dropout)))
+        self.final_layer_norm.forward(&beside(&frames, pass.dropout(f32(&inner), dropout)))
     }
 }
 

@@ -23,3 +23,8 @@ pub fn attention(pass: &Pass, [query, key, value]: [&Tensor; 3], heads: usize, d
     );
     mixed.transpose(1, 2).reshape([batch, tokens, width])
 }
+
+/// A shortcut beside what a layer gave: their sum, in the memory of the latter, whose values no gradient needs.
+pub fn beside(shortcut: &Tensor, mut branch: Tensor) -> Tensor {
+    branch.g_add_(shortcut)
+}

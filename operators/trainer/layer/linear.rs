@@ -1,5 +1,5 @@
 use burn::module::Module;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::pass::Pass;
 use crate::scope::{Scope, bound};
@@ -35,6 +35,57 @@ impl Linear {
     /// `[…, inputs]` to `[…, outputs]`.
     pub fn forward(&self, pass: &Pass, input: &Tensor) -> Tensor {
         let bias = self.bias.as_ref().map(|bias| pass.cast(&tensor(bias)));
-        pass.cast(input).linear(&pass.cast(&tensor(&self.weight)), bias.as_ref())
+        linear(&pass.cast(input), &pass.cast(&tensor(&self.weight)), bias.as_ref())
+    }
+}
+
+/// Rows from which on a product is worth being called a convolution.
+const MANY: i64 = 128;
+
+/// `[…, inputs]` to `[…, outputs]`.
+///
+/// On an x86 CPU libtorch takes the product from MKL, which leaves half of the vector units of a processor idle that is
+/// not Intel's, and a convolution from oneDNN, which does not. A row is a pixel, and a linear layer a convolution of
+/// 1×1: the same sums, in half the time where it matters.
+fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    let size = input.size();
+    let (inputs, outputs) = (weight.size()[1], weight.size()[0]);
+    let rows = input.numel() as i64 / inputs.max(1);
+    let plain = input.device() == Device::Cpu && input.kind() == Kind::Float;
+    if !cfg!(target_arch = "x86_64") || !plain || rows < MANY {
+        return input.linear(weight, bias);
+    }
+    let pixels = input.reshape([1, rows, 1, inputs]).permute([0, 3, 1, 2]);
+    let kernel = weight.view([outputs, inputs, 1, 1]);
+    let pixels = pixels.conv2d(&kernel, bias, [1, 1], [0, 0], [1, 1], 1).permute([0, 2, 3, 1]);
+    pixels.reshape(size[..size.len() - 1].iter().copied().chain([outputs]).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::{assert_close, u, values};
+
+    #[test]
+    fn many_rows_give_what_few_give() {
+        let made = |shape: &[usize], seed: usize| {
+            let list: Vec<f64> = (0..shape.iter().product()).map(|index| u(index, seed)).collect();
+            crate::golden::tensor(&list, shape).set_requires_grad(true)
+        };
+        let rows = 3 * MANY as usize;
+        let leaves = [made(&[3, rows / 3, 24], 1), made(&[40, 24], 2), made(&[40], 3)];
+        let both = [
+            linear(&leaves[0], &leaves[1], Some(&leaves[2])),
+            leaves[0].linear(&leaves[1], Some(&leaves[2])),
+        ];
+        assert_eq!(both[0].size(), [3, MANY, 40]);
+        let gradients = |output: &Tensor| {
+            let weights = made(&[3, rows / 3, 40], 4).detach();
+            Tensor::run_backward(&[(output * weights).sum(Kind::Float)], &leaves, false, false)
+        };
+        assert_close("values", &values(&both[0]), &values(&both[1]), 1e-5);
+        for (ours, theirs) in gradients(&both[0]).iter().zip(&gradients(&both[1])) {
+            assert_close("gradients", &values(ours), &values(theirs), 1e-5);
+        }
     }
 }

@@ -5,7 +5,7 @@ mod conv;
 mod linear;
 mod norm;
 
-pub use attention::attention;
+pub use attention::{attention, beside};
 pub use conv::{Conv1d, Conv2d};
 pub use linear::Linear;
 pub use norm::{BatchNorm, GroupNorm, LayerNorm};

@@ -6,6 +6,9 @@ use super::setting::Setting;
 use crate::say;
 use crate::watch::Metrics;
 
+/// The share of time spent waiting for data from which on data is the limit.
+const WAITED: f64 = 0.1;
+
 /// From one line to the next.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -92,10 +95,22 @@ impl Live {
                 "waited for data {:.0} % of the time; {rate:.0} clips a second, the data path took {:.2} ms of a core \
                  for each",
                 waited * 100.0,
-                spent * 1e3,
+                (spent * 1e3).max(0.0),
             ),
             &[("waited", waited), ("examples_per_second", rate), ("data_seconds_per_example", spent)],
         );
+        let slowest = setting.stages.iter().zip(&report.seconds).max_by(|a, b| a.1.total_cmp(b.1));
+        if let Some((stage, seconds)) = slowest.filter(|_| waited > WAITED) {
+            let all = report.seconds.iter().sum::<f64>().max(f64::EPSILON);
+            say::message(
+                format!(
+                    "data is the limit: `{stage}` took {:.0} % of the data path's time; above the shards it would be \
+                     done once, and more `--threads` do it sooner",
+                    seconds / all * 100.0
+                ),
+                &[],
+            );
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Setting {
     pub total: u64,
     /// Values of a vector.
     pub width: usize,
+    /// The stages of the data path, as its report has them.
+    pub stages: Vec<String>,
     /// Threads that make batches.
     pub loaders: usize,
     /// The file of weights to begin with.
@@ -89,6 +91,7 @@ impl Setting {
             per_epoch,
             total,
             width: train.encoder.width(),
+            stages: clips.stages(),
             loaders: job.threads.max(1),
             init,
             train,
