@@ -281,3 +281,22 @@ fn where_it_is_trained_and_watched_is_no_part_of_it() {
     finished(&mut run(folder.path(), "two"));
     assert!(checkpoint(folder.path(), "one") == checkpoint(folder.path(), "two"));
 }
+
+#[test]
+fn a_collapse_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    common::some_music(folder.path());
+    // Nothing but that two views be alike: one vector for all does it.
+    let train = |weights: &str| {
+        format!(
+            "{ENCODER}\n    objective: {{vicreg: {{{weights}}}}}\n    optimizer: {{adam_w: {{learning_rate: 0.02}}}}\n    \
+             schedule: {{constant: {{}}}}\n    batch: 16\n    epochs: 40"
+        )
+    };
+    pipeline(folder.path(), VIEWS, &train("variance: 0, covariance: 0"));
+    let told = messages(&events(&mut run(folder.path(), "one"), true));
+    assert!(told.iter().any(|text| text.contains("collapses")), "{told:?}");
+    pipeline(folder.path(), VIEWS, &train(""));
+    let told = messages(&events(&mut run(folder.path(), "one"), true));
+    assert!(!told.iter().any(|text| text.contains("collapses")), "{told:?}");
+}

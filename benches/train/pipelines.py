@@ -61,8 +61,8 @@ def main():
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for name in options.only:
         for precision in options.precisions:
-            # 16 bits are told by one seed.
-            seeds = options.seeds if precision == "f32" else options.seeds[:1]
+            # Probes are told by all seeds in 32 bits; the rest by one.
+            seeds = options.seeds if precision == "f32" and name != "wav2vec2" else options.seeds[:1]
             scores, first, last, deviation, accuracy = {}, [], [], [], []
             for seed in seeds:
                 events = run(options.etude, options.work.resolve(), name, seed, precision)

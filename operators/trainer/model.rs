@@ -44,6 +44,8 @@ pub struct Step {
     pub loss: Loss,
     /// The vectors of the first two views, for the watch.
     pub vectors: Tensor,
+    /// Their projections, where there are any.
+    pub projections: Option<Tensor>,
 }
 
 impl Model {
@@ -122,7 +124,8 @@ impl Model {
         let loss = self.loss(pass, &outputs).ok_or_else(|| {
             Error::Input("an objective lacks what it needs, although the parameters were checked".into())
         })?;
-        Ok(Step { loss, vectors: encoded.vector.detach() })
+        let projections = outputs.projections.map(|projections| projections.detach());
+        Ok(Step { loss, vectors: encoded.vector.detach(), projections })
     }
 
     fn loss(&self, pass: &Pass, outputs: &Outputs) -> Option<Loss> {

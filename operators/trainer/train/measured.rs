@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use crate::error::Error;
-use crate::watch::{Row, measure};
+use crate::watch::{Row, measure, projection_std};
 
 /// Clips that a message names.
 const NAMED: usize = 8;
@@ -34,8 +34,9 @@ impl Measured {
     }
 
     /// Measures the vectors of a batch, of the last one of a step.
-    pub fn watch(&mut self, vectors: &Tensor, views: usize) {
-        for (name, value) in measure(vectors, views) {
+    pub fn watch(&mut self, vectors: &Tensor, projections: Option<&Tensor>, views: usize) {
+        let projections = projections.map(|projections| ("projection_std", projection_std(projections)));
+        for (name, value) in measure(vectors, views).into_iter().chain(projections) {
             self.values.retain(|(known, _)| known != name);
             self.values.push((name.to_owned(), value.reshape([1])));
         }

@@ -90,7 +90,7 @@ impl Trainer {
                 measured.add(name, &(value.detach().to_kind(Kind::Float) / share));
             }
             if watched {
-                measured.watch(&done.vectors, setting.plan.views);
+                measured.watch(&done.vectors, done.projections.as_ref(), setting.plan.views);
             }
             measured.names.extend(loaded.names);
             measured.rows = rows as usize;

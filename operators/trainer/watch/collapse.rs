@@ -15,9 +15,8 @@ use tch::{Kind, Tensor};
 pub fn measure(vectors: &Tensor, views: usize) -> Vec<(&'static str, Tensor)> {
     tch::no_grad(|| {
         let (rows, width) = (vectors.size()[0], vectors.size()[1]);
-        let square = vectors.square().sum_dim_intlist(-1, true, Kind::Float);
-        let unit = vectors / square.clamp_min(1e-24).sqrt();
-        let deviation = unit.var_dim(0i64, false, false).sqrt().mean(Kind::Float) * (width as f64).sqrt();
+        let unit = unit(vectors);
+        let deviation = deviation(&unit);
         let centred = &unit - unit.mean_dim(0i64, true, Kind::Float);
         // The smaller of the two products has the squared singular values.
         let gram = if rows < width {
@@ -46,6 +45,22 @@ pub fn measure(vectors: &Tensor, views: usize) -> Vec<(&'static str, Tensor)> {
     })
 }
 
+/// The deviation of projections `[views · clips, outputs]`, as `feature_std`: they may collapse where a norm keeps the
+/// vectors apart.
+pub fn projection_std(projections: &Tensor) -> Tensor {
+    tch::no_grad(|| deviation(&unit(projections)))
+}
+
+/// Rows of length 1.
+fn unit(rows: &Tensor) -> Tensor {
+    let square = rows.square().sum_dim_intlist(-1, true, Kind::Float);
+    rows / square.clamp_min(1e-24).sqrt()
+}
+
+fn deviation(unit: &Tensor) -> Tensor {
+    unit.var_dim(0i64, false, false).sqrt().mean(Kind::Float) * (unit.size()[1] as f64).sqrt()
+}
+
 /// Warns in words, once for each way to collapse, and again when it had recovered.
 #[derive(Debug, Default)]
 pub struct Collapse {
@@ -57,11 +72,12 @@ impl Collapse {
     /// What is to be said of these values; the vectors have `width` values, the batch `rows` of them.
     pub fn look(&mut self, values: &BTreeMap<String, f64>, width: usize, rows: usize) -> Option<String> {
         let deviation = *values.get("feature_std")?;
+        let deviation = values.get("projection_std").map_or(deviation, |projections| deviation.min(*projections));
         let rank = *values.get("effective_rank")?;
         let before = std::mem::replace(&mut self.point, deviation < 0.05);
         if self.point && !before {
             return Some(format!(
-                "the vectors of different clips are nearly the same (deviation {deviation:.3} where 1 is even): \
+                "the vectors or projections of different clips are nearly the same (deviation {deviation:.3} where 1 is even): \
                  the training collapses"
             ));
         }
