@@ -190,6 +190,13 @@ fn what_does_not_fit_is_told_before_it_begins() {
         (VIEWS, with("    objective: {nt_xent: {}}\n    steps: 5"), &["epochs", "steps"]),
         (VIEWS, with("    objective: {sum: {of: [{sum: {of: []}}]}}"), &["objective.sum.of.0.sum"]),
         (VIEWS, with("    objective: {nt_xent: {}}\n    device: tpu"), &["tpu", "cuda:N"]),
+        (
+            VIEWS,
+            "    encoder: {vit: {dim: 8192, depth: 64, heads: 64, head_dim: 128, mlp: 65536, mel: {n_fft: 256, hop: 128}}}\n    \
+             objective: {nt_xent: {}}\n    epochs: 1\n    batch: 16"
+                .into(),
+            &["model", "MB", "smaller encoder"],
+        ),
         (VIEWS, with("    objective: {nt_xent: {}}\n    device: cuda:99"), &["model", "cuda:99", "GPUs"]),
         (
             VIEWS,

@@ -1,15 +1,19 @@
 //! Whether a model fits.
 
 use crate::error::Error;
-use crate::torch::{Named, trained};
+use crate::model::Model;
+use crate::scope::Scope;
+use crate::torch::{named, trained};
 use crate::train::Setting;
 
 /// An error where the weights, their gradients and the optimiser's state alone are more than the machine has left.
-pub fn check(tensors: &Named, setting: &Setting) -> Result<(), Error> {
+pub fn check(setting: &Setting) -> Result<(), Error> {
     if setting.device != tch::Device::Cpu {
         return Ok(());
     }
-    let weights: usize = trained(tensors).map(|(_, tensor)| tensor.numel() * 4).sum();
+    let plan = &setting.plan;
+    let model = Model::new(&setting.train, setting.clips, plan.views, setting.rate, &Scope::hollow());
+    let weights: usize = trained(&named(&model)).map(|(_, tensor)| tensor.numel() * 4).sum();
     // Weights, gradients, two tensors of the optimiser; a teacher has the weights once more.
     let copies = if setting.train.objective.needs().teacher { 5 } else { 4 };
     let Some(available) = available() else { return Ok(()) };

@@ -11,12 +11,26 @@ pub struct Scope {
     seed: u64,
     path: String,
     device: Device,
+    /// Whether tensors have their shape and no memory.
+    hollow: bool,
 }
 
 impl Scope {
     /// The scope of a whole model.
     pub fn root(seed: u64, device: Device) -> Self {
-        Self { seed, path: String::new(), device }
+        Self { seed, path: String::new(), device, hollow: false }
+    }
+
+    /// The scope of a model of which only names and shapes are asked: its tensors take no memory.
+    pub fn hollow() -> Self {
+        Self { hollow: true, ..Self::root(0, Device::Cpu) }
+    }
+
+    /// Changes what was drawn, without a gradient.
+    pub fn settle(&self, change: impl FnOnce()) {
+        if !self.hollow {
+            tch::no_grad(change);
+        }
     }
 
     /// The scope of a field, or of an element of a list.
@@ -47,10 +61,16 @@ impl Scope {
 
     /// A field that is kept but not trained, with one value everywhere.
     pub fn buffer<const D: usize>(&self, shape: [usize; D], value: f64) -> Weight<D> {
+        if self.hollow {
+            return weight(nothing(&shape));
+        }
         weight(Tensor::full(sizes(&shape), value, (Kind::Float, self.device)))
     }
 
     fn drawn<const D: usize>(&self, shape: [usize; D], draw: impl Fn(&mut Random) -> f64) -> Weight<D> {
+        if self.hollow {
+            return weight(nothing(&shape).set_requires_grad(true));
+        }
         let mut random = Random::keyed(&[b"weights", &self.seed.to_le_bytes(), self.path.as_bytes()]);
         let values: Vec<f32> =
             (0..shape.iter().product::<usize>()).map(|_| draw(&mut random) as f32).collect();
@@ -63,6 +83,11 @@ impl Scope {
 /// with a = √5 (torch.nn.Linear.reset_parameters).
 pub fn bound(inputs: usize) -> f64 {
     (1.0 / inputs.max(1) as f64).sqrt()
+}
+
+/// A tensor of which all values are one and the same.
+fn nothing(shape: &[usize]) -> Tensor {
+    Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand(sizes(shape), false)
 }
 
 fn sizes(shape: &[usize]) -> Vec<i64> {

@@ -147,9 +147,9 @@ impl NormedConv {
         let deviation = (4.0 / (taps * dim) as f64).sqrt();
         let original1 = weight.at("original1").normal([dim, dim / groups, taps], deviation);
         let original0: Weight<3> = weight.at("original0").constant([1, 1, taps], 1.0);
-        tch::no_grad(|| {
-            let lengths =
-                tensor(&original1).square().sum_dim_intlist([0i64, 1].as_slice(), true, Kind::Float).sqrt();
+        scope.settle(|| {
+            let both = [0i64, 1].as_slice();
+            let lengths = tensor(&original1).square().sum_dim_intlist(both, true, Kind::Float).sqrt();
             tensor(&original0).copy_(&lengths);
         });
         Self {

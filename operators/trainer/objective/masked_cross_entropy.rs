@@ -30,7 +30,7 @@ impl MaskedCrossEntropy {
         let limit = (6.0 / (n_mels + dim) as f64).sqrt();
         let projections: Weight<3> = scope.at("projections").uniform([codebooks, n_mels, dim], limit);
         let vectors: Weight<3> = scope.at("codebooks").normal([codebooks, size, dim], 1.0);
-        tch::no_grad(|| tensor(&vectors).copy_(&normalise(&tensor(&vectors))));
+        scope.settle(|| tensor(&vectors).copy_(&normalise(&tensor(&vectors))));
         for frozen in [&projections, &vectors] {
             let _ = tensor(frozen).set_requires_grad(false);
         }

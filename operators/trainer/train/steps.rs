@@ -30,6 +30,7 @@ impl Trainer {
     /// A model with its initial weights.
     pub fn new(setting: &Setting) -> Result<Self, Error> {
         let train = &setting.train;
+        memory::check(setting)?;
         let scope = Scope::root(setting.weights_seed, setting.device);
         let model = Model::new(train, setting.clips, setting.plan.views, setting.rate, &scope);
         let tensors = named(&model);
@@ -43,7 +44,6 @@ impl Trainer {
                 &[],
             );
         }
-        memory::check(&tensors, setting)?;
         let teacher = model.teacher(train, setting.rate, &scope);
         let base = train.optimizer.chosen().learning_rate();
         Ok(Self {

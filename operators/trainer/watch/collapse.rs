@@ -72,7 +72,8 @@ impl Collapse {
     /// What is to be said of these values; the vectors have `width` values, the batch `rows` of them.
     pub fn look(&mut self, values: &BTreeMap<String, f64>, width: usize, rows: usize) -> Option<String> {
         let deviation = *values.get("feature_std")?;
-        let deviation = values.get("projection_std").map_or(deviation, |projections| deviation.min(*projections));
+        let deviation =
+            values.get("projection_std").map_or(deviation, |projections| deviation.min(*projections));
         let rank = *values.get("effective_rank")?;
         let before = std::mem::replace(&mut self.point, deviation < 0.05);
         if self.point && !before {
