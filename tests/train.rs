@@ -59,6 +59,14 @@ fn resumed(told: &[Value]) -> Option<u64> {
     text.split(' ').nth(4).unwrap().parse().ok()
 }
 
+/// The states that are kept, by the number of their steps.
+fn states(folder: &Path, store: &str) -> Vec<String> {
+    let folders = std::fs::read_dir(folder.join(store).join("resume")).into_iter().flatten().flatten();
+    let names = folders.flat_map(|entry| std::fs::read_dir(entry.path()).into_iter().flatten().flatten());
+    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
+    names.map(name).filter(|name| name.parse::<u64>().is_ok()).collect()
+}
+
 #[test]
 fn killed_and_resumed_it_equals_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -85,7 +93,7 @@ fn killed_and_resumed_it_equals_one_that_was_not() {
     assert_eq!(names, files);
 
     let mut random = 88_172_645_463_325_252u64;
-    let (mut kills, mut last) = (0, 0);
+    let (mut kills, mut last, mut kept) = (0, 0, Vec::new());
     while kills < 12 {
         random ^= random << 13;
         random ^= random >> 7;
@@ -93,7 +101,12 @@ fn killed_and_resumed_it_equals_one_that_was_not() {
         let said = std::fs::File::create(folder.path().join("said")).unwrap();
         let mut child =
             run(folder.path(), "killed").arg("--json").stderr(Stdio::null()).stdout(said).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(900 + random % 1200));
+        // At any moment after it has come further than the one before.
+        while states(folder.path(), "killed") == kept && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_millis(random % 700));
+        kept = states(folder.path(), "killed");
         child.kill().unwrap();
         let said = std::fs::read_to_string(folder.path().join("said")).unwrap();
         let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

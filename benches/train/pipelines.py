@@ -74,10 +74,11 @@ def main():
                 last.append(mean(table["loss"]))
                 deviation.append(mean(table["feature_std"]))
                 if "accuracy" in table:
-                    accuracy.append(mean(table["accuracy"]))
+                    accuracy.append((mean(table["accuracy"]), mean(table["chance"])))
                 print(f"{name} {precision} seed {seed}: {rows or accuracy[-1:]}", file=sys.stderr)
             if accuracy:
-                columns = [f"masked accuracy {told(accuracy)}", "", ""]
+                columns = [f"masked accuracy {told([one for one, _ in accuracy])}",
+                           f"chance {told([chance for _, chance in accuracy])}", ""]
             else:
                 columns = [told(scores[vectors]) for vectors in ("trained", "untrained", "log_mel")]
             lines.append(f"| {name} | {precision} | {', '.join(map(str, seeds))} | {statistics.mean(first):.3f}, "

@@ -81,8 +81,8 @@ pub fn command(path: &std::path::Path, threads: usize) -> Command {
 /// What the worker is told when it is to keep its state and end.
 pub const STOP: &str = "stop";
 
-/// How long it may take for that.
-const GRACE: Duration = Duration::from_secs(20);
+/// How long it may take for that: the step that it is in, and writing.
+const GRACE: Duration = Duration::from_secs(1800);
 
 /// Ends the process when dropped, whatever happens.
 struct Guard(Child);
@@ -152,9 +152,13 @@ impl Dataset for Worker {
         });
         loop {
             let said = lines.recv_timeout(Duration::from_millis(100));
-            if cancel.is_cancelled() {
+            let done =
+                matches!(&said, Ok(line) if matches!(serde_json::from_str(line), Ok(Say::Done { .. })));
+            if cancel.is_cancelled() && !done {
                 tell(STOP);
                 if self.resumes {
+                    let text = "keeping the state; a second interrupt ends at once, without it".to_owned();
+                    reporter(Event::Message { stage: stage.clone(), text, values: BTreeMap::new() });
                     child.wait(GRACE);
                 }
                 return Err(Error::Cancelled);

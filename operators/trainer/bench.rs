@@ -64,14 +64,17 @@ pub fn run(job: &str) -> Result<Value, Error> {
     let (mut seconds, mut loss) = (Vec::new(), 0.0);
     for step in 0..steps {
         let begin = Instant::now();
-        let loaded = Loaded {
-            samples: noise.clone(),
-            clips: clips.clone(),
-            items: clips.clone(),
-            names: Vec::new(),
-            report: ChainReport::default(),
+        let mut next = || {
+            Ok(Loaded {
+                samples: noise.clone(),
+                clips: clips.clone(),
+                items: clips.clone(),
+                names: Vec::new(),
+                report: ChainReport::default(),
+                seconds: 0.0,
+            })
         };
-        let measured = trainer.step(&setting, step, vec![loaded], false)?;
+        let measured = trainer.step(&setting, step, false, &mut next)?;
         loss = measured.read()?.values.get("loss").copied().unwrap_or(f64::NAN);
         seconds.push(begin.elapsed().as_secs_f64());
     }

@@ -14,14 +14,15 @@ pub fn check(setting: &Setting) -> Result<(), Error> {
     let plan = &setting.plan;
     let model = Model::new(&setting.train, setting.clips, plan.views, setting.rate, &Scope::hollow());
     let weights: usize = trained(&named(&model)).map(|(_, tensor)| tensor.numel() * 4).sum();
-    // Weights, gradients, two tensors of the optimiser; a teacher has the weights once more.
-    let copies = if setting.train.objective.needs().teacher { 5 } else { 4 };
+    // Weights, gradients, two tensors of the optimiser, and all but the gradients once more when the state is kept; so it
+    // is with a teacher.
+    let copies = if setting.train.objective.needs().teacher { 9 } else { 7 };
     let Some(available) = available() else { return Ok(()) };
     let needed = (weights * copies) as u64;
     if needed > available {
         let megabytes = |bytes: u64| bytes >> 20;
         return Err(Error::Input(format!(
-            "the weights, their gradients and the optimiser's state take {} MB, the machine has {} MB left: take a \
+            "the weights, their gradients, and the optimiser's state take {} MB, the machine has {} MB left: take a \
              smaller encoder",
             megabytes(needed),
             megabytes(available)

@@ -7,7 +7,7 @@ use tch::Tensor;
 use crate::encoder::Encoder;
 use crate::error::Error;
 use crate::head::{Masked, Perceptron, Quantizer, Teacher};
-use crate::objective::{Loss, Objective, Outputs, Setting};
+use crate::objective::{COUNTED, Loss, Objective, Outputs, Setting};
 use crate::pass::Pass;
 use crate::scope::Scope;
 use crate::torch::{Named, named};
@@ -136,7 +136,13 @@ impl Model {
             sum = Some(match sum {
                 None => Loss { value, measures },
                 Some(mut so_far) => {
-                    so_far.measures.extend(measures);
+                    for (name, measure) in measures {
+                        // A second accuracy is another one.
+                        let taken =
+                            so_far.measures.iter().filter(|(known, _)| known.starts_with(&name)).count();
+                        let name = if taken == 0 { name } else { format!("{name}_{}", taken + 1) };
+                        so_far.measures.push((name, measure));
+                    }
                     Loss { value: so_far.value + value, measures: so_far.measures }
                 }
             });
@@ -146,9 +152,10 @@ impl Model {
 
     /// What a checkpoint keeps: everything but what the objectives count from step to step.
     pub fn kept(&self) -> Named {
-        let counted =
-            |name: &str, tensor: &Tensor| name.starts_with("objectives.") && !tensor.requires_grad();
-        named(self).into_iter().filter(|(name, tensor)| !counted(name, tensor)).collect()
+        named(self)
+            .into_iter()
+            .filter(|(name, _)| !COUNTED.iter().any(|counted| name.ends_with(counted)))
+            .collect()
     }
 }
 

@@ -42,20 +42,21 @@ pub fn load_all(tensors: &Named, source: &Tensors) -> Result<(), Error> {
     }
 }
 
-/// Gives tensors the values of those that the source has under the same name, or under one of PyTorch's older names;
-/// tells how many.
-pub fn load_known(tensors: &Named, source: &Tensors) -> Result<usize, Error> {
-    let mut found = 0;
+/// Gives tensors the values of those that the source has under the same name, under one of PyTorch's older names, or
+/// with Hugging Face's prefix; tells which it lacks.
+pub fn load_known(tensors: &Named, source: &Tensors) -> Result<Vec<String>, Error> {
+    let mut lacking = Vec::new();
     for (name, tensor) in tensors {
         let other = older(name);
         let bare = name.strip_prefix("encoder.").unwrap_or(name);
-        let names = [name.as_str(), &other, bare, &older(bare)];
-        if let Some((shape, values)) = names.iter().find_map(|name| source.get(*name)) {
-            set(name, tensor, shape, values)?;
-            found += 1;
+        let whole = format!("wav2vec2.{bare}");
+        let names = [name.as_str(), &other, bare, &older(bare), &whole, &older(&whole)];
+        match names.iter().find_map(|name| source.get(*name)) {
+            Some((shape, values)) => set(name, tensor, shape, values)?,
+            None => lacking.push(name.clone()),
         }
     }
-    Ok(found)
+    Ok(lacking)
 }
 
 /// The name that weight norm's tensors had before PyTorch 2.0.
@@ -111,12 +112,17 @@ mod tests {
     #[test]
     fn older_names_and_bare_names_are_known() {
         let model = named(&[("encoder.conv.parametrizations.weight.original0", &[2]), ("encoder.b", &[3])]);
-        for name in ["conv.weight_g", "encoder.conv.weight_g", "conv.parametrizations.weight.original0"] {
-            assert_eq!(load_known(&model, &source(&[(name, &[2])])).unwrap(), 1);
+        for name in [
+            "wav2vec2.conv.weight_g",
+            "conv.weight_g",
+            "encoder.conv.weight_g",
+            "conv.parametrizations.weight.original0",
+        ] {
+            assert_eq!(load_known(&model, &source(&[(name, &[2])])).unwrap(), ["encoder.b"]);
             assert_eq!(model[0].1.double_value(&[1]), 1.0);
             load_known(&model, &source(&[("encoder.conv.weight_g", &[2])])).unwrap();
         }
-        assert_eq!(load_known(&model, &source(&[("b", &[3])])).unwrap(), 1);
+        assert_eq!(load_known(&model, &source(&[("wav2vec2.b", &[3])])).unwrap().len(), 1);
         assert!(load_known(&model, &source(&[("b", &[4])])).is_err());
     }
 }

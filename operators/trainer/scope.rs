@@ -49,6 +49,11 @@ impl Scope {
         self.drawn(shape, |random| (2.0 * random.uniform() - 1.0) * bound)
     }
 
+    /// A trained field, uniform in [0, 1).
+    pub fn unit<const D: usize>(&self, shape: [usize; D]) -> Weight<D> {
+        self.drawn(shape, Random::uniform)
+    }
+
     /// A trained field, normal around 0.
     pub fn normal<const D: usize>(&self, shape: [usize; D], deviation: f64) -> Weight<D> {
         self.drawn(shape, |random| random.normal() * deviation)

@@ -47,7 +47,8 @@ pub struct Wav2vec2 {
     #[serde(default = "default_position_groups")]
     #[schemars(range(min = 1, max = 1024))]
     pub position_groups: usize,
-    /// The dropout of attention and MLP, 0 to 0.9.
+    /// The dropout of the attention's weights, behind attention and MLP, and of the frames that go to the transformer and
+    /// to a quantiser, 0 to 0.9.
     #[serde(default = "default_dropout")]
     #[schemars(range(min = 0, max = 0.9))]
     pub dropout: f64,

@@ -8,7 +8,7 @@ use crate::range::{above_zero, within};
 /// Symmetric cross-entropy between two views, each row against the rows of the other view alone (CLIP, Radford et
 /// al. 2021, arXiv 2103.00020).
 ///
-/// The temperature is trained with the rest; its logarithm is the tensor `heads.logit_scale`, at most ln 100.
+/// The temperature is trained with the rest; the logarithm of 1 over it is a tensor `logit_scale`, at most ln 100.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Clip {

@@ -25,7 +25,7 @@ pub struct Dino {
     #[serde(default = "default_teacher_temperature")]
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 10))]
     pub teacher_temperature: f64,
-    /// What the teacher's mean so far weighs at each step, 0 to 1.
+    /// What the teacher's mean so far weighs at each batch, 0 to 1.
     #[serde(default = "default_momentum")]
     #[schemars(range(min = 0, max = 1))]
     pub momentum: f64,

@@ -18,15 +18,15 @@ pub trait Aim {
 }
 
 /// Views of each clip that an objective compares.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Views {
     /// One.
     #[default]
     One,
-    /// Two.
-    Two,
     /// Any number of them.
     Some,
+    /// Two.
+    Two,
 }
 
 /// What an objective looks at.
@@ -50,7 +50,8 @@ pub struct Needs {
 impl Needs {
     fn and(self, other: Self) -> Self {
         Self {
-            views: if self.views == Views::One { other.views } else { self.views },
+            // Two are some, and some are one and more.
+            views: self.views.max(other.views),
             projector: self.projector || other.projector,
             predictor: self.predictor || other.predictor,
             teacher: self.teacher || other.teacher,

@@ -25,10 +25,10 @@ pub struct Projector {
     #[serde(default = "default_layers")]
     #[schemars(range(min = 1, max = 8))]
     pub layers: usize,
-    /// Values between two layers, 1 to 65536.
-    #[serde(default = "default_hidden")]
+    /// Values between two layers, 1 to 65536; 128 by default.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
+    pub hidden: Option<usize>,
     /// Values of the result, 1 to 65536.
     #[serde(default = "default_outputs")]
     #[schemars(range(min = 1, max = 65536))]
@@ -49,10 +49,10 @@ pub struct Predictor {
     #[serde(default = "default_layers")]
     #[schemars(range(min = 1, max = 8))]
     pub layers: usize,
-    /// Values between two layers, 1 to 65536.
-    #[serde(default = "default_hidden")]
+    /// Values between two layers, 1 to 65536; 128 by default.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
+    pub hidden: Option<usize>,
     /// What is done between two layers.
     #[serde(default)]
     pub norm: Norm,
@@ -143,9 +143,8 @@ fn default_layers() -> usize {
     2
 }
 
-fn default_hidden() -> usize {
-    128
-}
+/// Values between two layers where it is not said.
+pub const HIDDEN: usize = 128;
 
 fn default_outputs() -> usize {
     64
@@ -197,14 +196,14 @@ fn default_temperature_decay() -> f64 {
 
 impl Default for Projector {
     fn default() -> Self {
-        let (layers, hidden, outputs) = (default_layers(), default_hidden(), default_outputs());
-        Self { layers, hidden, outputs, norm: Norm::None, bias: true }
+        let (layers, outputs) = (default_layers(), default_outputs());
+        Self { layers, hidden: None, outputs, norm: Norm::None, bias: true }
     }
 }
 
 impl Default for Predictor {
     fn default() -> Self {
-        Self { layers: default_layers(), hidden: default_hidden(), norm: Norm::None, bias: true }
+        Self { layers: default_layers(), hidden: None, norm: Norm::None, bias: true }
     }
 }
 
@@ -234,11 +233,19 @@ impl Default for Quantizer {
     }
 }
 
+/// Checks the layers of a perceptron: a single one has nothing between.
+fn check_layers(head: &str, layers: usize, hidden: Option<usize>, norm: Norm) -> Result<(), Invalid> {
+    within(&format!("{head}.layers"), &layers, 1..=8)?;
+    hidden.map_or(Ok(()), |hidden| within(&format!("{head}.hidden"), &hidden, 1..=65536))?;
+    let message = "is not used: a single layer has nothing between";
+    Invalid::unless(layers > 1 || hidden.is_none(), &format!("{head}.hidden"), message)?;
+    Invalid::unless(layers > 1 || norm == Norm::None, &format!("{head}.norm"), message)
+}
+
 impl Projector {
     /// Checks the ranges.
     pub fn check(&self) -> Result<(), Invalid> {
-        within("projector.layers", &self.layers, 1..=8)?;
-        within("projector.hidden", &self.hidden, 1..=65536)?;
+        check_layers("projector", self.layers, self.hidden, self.norm)?;
         within("projector.outputs", &self.outputs, 1..=65536)
     }
 }
@@ -246,8 +253,7 @@ impl Projector {
 impl Predictor {
     /// Checks the ranges.
     pub fn check(&self) -> Result<(), Invalid> {
-        within("predictor.layers", &self.layers, 1..=8)?;
-        within("predictor.hidden", &self.hidden, 1..=65536)
+        check_layers("predictor", self.layers, self.hidden, self.norm)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::optimizer::{Optimizer, Schedule};
 use crate::range::{above_zero, within};
 use crate::worker::Worker;
 
-pub use head::{Mask, Norm, Predictor, Projector, Quantizer, Teacher};
+pub use head::{HIDDEN, Mask, Norm, Predictor, Projector, Quantizer, Teacher};
 
 /// The name of the format.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -61,7 +61,7 @@ pub struct Train {
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub clip_norm: Option<f64>,
-    /// Clips of a batch, 2 to 65536; a last batch that is not full is left out.
+    /// Clips of a batch, 2 to 65536. What does not fill a last step of an epoch is left out.
     #[serde(default = "default_batch")]
     #[schemars(range(min = 2, max = 65536))]
     pub batch: usize,
@@ -164,7 +164,18 @@ impl Train {
         head(self.teacher.is_some(), needs.teacher, "teacher")?;
         head(self.mask.is_some(), needs.mask, "mask")?;
         head(self.quantizer.is_some(), needs.quantizer, "quantizer")?;
-        let frames = self.encoder.frames().is_some();
+        let frames = self.encoder.frames();
+        let bands = self.objective.terms().into_iter().find_map(|term| match term {
+            Objective::MaskedCrossEntropy(term) => Some(term.n_mels),
+            Objective::MaskedMse(term) => Some(term.n_mels),
+            _ => None,
+        });
+        if let (Some(bands), Some(frames)) = (bands, frames) {
+            let most = frames.field / 2 + 1;
+            let message = format!("{bands} mel bands do not fit a frame of {} samples", frames.field);
+            Invalid::unless(frames.field >= 16 && bands <= most, "objective", message)?;
+        }
+        let frames = frames.is_some();
         let message =
             format!("gives no vector a frame, which {name} needs: take one that does, such as wav2vec2");
         Invalid::unless(!needs.mask || frames, &format!("encoder.{}", self.encoder.name()), message)
@@ -232,7 +243,18 @@ impl Operator for Train {
             }
             Ok(other) => return Err(format!("`init_from` expects a {CHECKPOINT}, not {other}")),
         }
+        if self.init_file.is_some() && inputs.one("init_from").is_ok() {
+            return Err("`init_from` and `init_file` both name weights to begin with".into());
+        }
         self.encoder.check_signal(rate, frames)?;
+        if let (true, Some(all)) = (self.objective.needs().mask, self.encoder.frames()) {
+            let (count, span) = (all.count(frames as usize), self.mask.clone().unwrap_or_default().length);
+            if count <= span {
+                return Err(format!(
+                    "clips have {count} frames, which one masked span of {span} covers: nothing is left to see"
+                ));
+            }
+        }
         self.check_views(signal.views)?;
         Ok(Flow::Artifact(ArtifactType { format: CHECKPOINT, rate, width: self.encoder.width() }))
     }

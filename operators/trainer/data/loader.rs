@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
+use std::time::Instant;
 
 use etude_learning::train::Unit;
 use etude_pipeline::operator::ChainReport;
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub names: Vec<String>,
     /// What the data path did for it.
     pub report: ChainReport,
+    /// How long a thread was at it, reading the shards included.
+    pub seconds: f64,
 }
 
 /// Threads that make batches, each every so many-th, which are taken in order.
@@ -93,6 +96,7 @@ struct Epoch {
 
 impl Plan {
     fn load(&self, clips: &Clips, number: u64, at: &mut Option<Epoch>) -> Result<Loaded, Error> {
+        let begin = Instant::now();
         let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
         if at.as_ref().is_none_or(|at| at.number != epoch) {
             let order = Order::new(self.unit, &clips.firsts(), self.seed, &self.stage, epoch);
@@ -108,6 +112,7 @@ impl Plan {
             clips: chosen.iter().map(|clip| *clip as i64).collect(),
             names: Vec::with_capacity(self.clips),
             report: ChainReport::default(),
+            seconds: 0.0,
         };
         for (row, clip) in chosen.iter().enumerate() {
             let (mut found, mut wrong) = (0, None);
@@ -134,6 +139,7 @@ impl Plan {
             }
         }
         loaded.report = reader.report();
+        loaded.seconds = begin.elapsed().as_secs_f64();
         Ok(loaded)
     }
 }

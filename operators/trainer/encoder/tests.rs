@@ -246,7 +246,7 @@ fn a_model_of_hugging_face_loads_and_gives_the_same() {
     let spelt = theirs.iter().map(|(name, tensor)| (older(name), tensor.clone())).collect();
     for source in [&theirs, &spelt] {
         tch::no_grad(|| own.iter().for_each(|(_, tensor)| drop(tensor.shallow_clone().fill_(9.0))));
-        assert_eq!(crate::parameters::load_known(&own, source).unwrap(), own.len());
+        assert_eq!(crate::parameters::load_known(&own, source).unwrap(), Vec::<String>::new());
         let frames = encoder.encode(&Pass::evaluation(), &audio(3, 1000), None).frames.unwrap();
         let first = values(&frames.context.get(0));
         assert_close("last hidden state", &first, &numbers(&golden["last_hidden_state"]), 1e-4);

@@ -132,7 +132,7 @@ impl Wav2vec2 {
                     .map(|index| Layer::new(&transformer.at("layers").at(index), parameters))
                     .collect(),
             },
-            masked_spec_embed: scope.at("masked_spec_embed").uniform([dim], 1.0),
+            masked_spec_embed: scope.at("masked_spec_embed").unit([dim]),
             dropout: parameters.dropout,
             layer_drop: parameters.layer_drop,
             feature_gradient: parameters.feature_gradient,
@@ -216,7 +216,7 @@ impl Layer {
         let mixed = out_proj.forward(pass, &attention(pass, [&query, &key, &value], *heads, dropout));
         let frames = self.layer_norm.forward(&beside(frames, pass.dropout(f32(&mixed), dropout)));
         let inner = self.feed_forward.intermediate_dense.forward(pass, &frames).gelu("none");
-        let inner = self.feed_forward.output_dense.forward(pass, &pass.dropout(inner, dropout));
+        let inner = self.feed_forward.output_dense.forward(pass, &inner);
         self.final_layer_norm.forward(&beside(&frames, pass.dropout(f32(&inner), dropout)))
     }
 }
@@ -235,6 +235,7 @@ impl Network for Wav2vec2 {
         let features = self.feature_projection.layer_norm.forward(&raw.transpose(1, 2));
         let frames = f32(&self.feature_projection.projection.forward(pass, &features));
         let frames = pass.dropout(frames, self.dropout);
+        let features = pass.dropout(features, self.dropout);
         let frames = match mask {
             Some(mask) => tensor(&self.masked_spec_embed).where_self(&mask.unsqueeze(-1), &frames),
             None => frames,

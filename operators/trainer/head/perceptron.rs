@@ -1,5 +1,5 @@
 use burn::module::Module;
-use etude_learning::train::{Norm, Predictor, Projector};
+use etude_learning::train::{HIDDEN, Norm, Predictor, Projector};
 use tch::Tensor;
 
 use crate::layer::{BatchNorm, Linear};
@@ -17,13 +17,13 @@ impl Perceptron {
     /// From vectors of `inputs` values to what objectives compare.
     pub fn projector(parameters: &Projector, inputs: usize, scope: &Scope) -> Self {
         let Projector { layers, hidden, outputs, norm, bias } = *parameters;
-        Self::new(scope, &widths(inputs, hidden, outputs, layers), norm, bias)
+        Self::new(scope, &widths(inputs, hidden.unwrap_or(HIDDEN), outputs, layers), norm, bias)
     }
 
     /// From projections of `outputs` values to guesses at others.
     pub fn predictor(parameters: &Predictor, outputs: usize, scope: &Scope) -> Self {
         let Predictor { layers, hidden, norm, bias } = *parameters;
-        Self::new(scope, &widths(outputs, hidden, outputs, layers), norm, bias)
+        Self::new(scope, &widths(outputs, hidden.unwrap_or(HIDDEN), outputs, layers), norm, bias)
     }
 
     fn new(scope: &Scope, widths: &[usize], norm: Norm, bias: bool) -> Self {

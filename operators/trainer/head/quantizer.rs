@@ -35,7 +35,7 @@ impl Quantizer {
     pub fn new(parameters: &Parameters, features: usize, width: usize, scope: &Scope) -> Self {
         let Parameters { groups, entries, dim, projection, .. } = *parameters;
         Self {
-            codevectors: scope.at("codevectors").uniform([1, groups * entries, dim / groups], 1.0),
+            codevectors: scope.at("codevectors").unit([1, groups * entries, dim / groups]),
             weight_proj: Linear::normal(&scope.at("weight_proj"), features, groups * entries, 1.0),
             project_q: Linear::new(&scope.at("project_q"), dim, projection, true),
             project_hid: Linear::new(&scope.at("project_hid"), width, projection, true),

@@ -29,7 +29,7 @@ impl Criterion for Clip {
         let [left, right] = halves(outputs.projections.as_ref()?);
         let logarithm = tensor(&self.logit_scale).clamp_max(LARGEST_SCALE.ln());
         let value = clip(&left, &right, &logarithm);
-        Some(Loss { value, measures: vec![("temperature", (-logarithm).exp())] })
+        Some(Loss::with(value, vec![("temperature", (-logarithm).exp())]))
     }
 }
 

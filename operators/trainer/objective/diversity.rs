@@ -21,7 +21,7 @@ impl Diversity {
 impl Criterion for Diversity {
     fn loss(&self, _: &Pass, outputs: &Outputs, _: Option<&Quantizer>) -> Option<Loss> {
         let (value, perplexity) = diversity(&outputs.quantised.as_ref()?.logits);
-        Some(Loss { value, measures: vec![("perplexity", perplexity)] })
+        Some(Loss::with(value, vec![("perplexity", perplexity)]))
     }
 }
 

@@ -39,8 +39,7 @@ impl Criterion for InfoNce {
         let codes = &quantised.codes;
         let same = codes.unsqueeze(1).eq_tensor(&codes.unsqueeze(2)).all_dim(-1, false);
         let logits = logits(&context, &quantised.targets, &negatives, &same, self.temperature);
-        let right = logits.argmax(-1, false).eq(0).to_kind(Kind::Float).mean(Kind::Float);
-        Some(Loss { value: first(&logits), measures: vec![("accuracy", right)] })
+        Some(Loss::with(first(&logits), measured(&logits)))
     }
 }
 
@@ -61,6 +60,18 @@ pub fn logits(
     let own = cosines.diagonal(0, 1, 2).unsqueeze(-1);
     let others = cosines.masked_fill(same, f64::NEG_INFINITY).gather(2, negatives, false);
     Tensor::cat(&[own, others], 2).flatten(0, 1)
+}
+
+/// The share of frames whose target is told from all others, and what guessing would come to. Where all negatives are the
+/// target itself there is nothing to tell, and nothing is right.
+fn measured(logits: &Tensor) -> Vec<(&'static str, Tensor)> {
+    tch::no_grad(|| {
+        let others =
+            logits.narrow(1, 1, logits.size()[1] - 1).isfinite().sum_dim_intlist(1, false, Kind::Float);
+        let told = logits.argmax(-1, false).eq(0).logical_and(&others.greater(0.0)).to_kind(Kind::Float);
+        let guessed = (&others + 1.0).reciprocal() * others.greater(0.0).to_kind(Kind::Float);
+        vec![("accuracy", told.mean(Kind::Float)), ("chance", guessed.mean(Kind::Float))]
+    })
 }
 
 /// The cross-entropy of logits whose first is right.

@@ -61,7 +61,7 @@ impl Criterion for MaskedCrossEntropy {
         let logits = f32(&self.head.forward(pass, &masked.pick(&frames.context)));
         let logits = logits.view([codes.size()[0], -1]);
         let right = logits.argmax(-1, false).eq_tensor(&codes).to_kind(Kind::Float).mean(Kind::Float);
-        Some(Loss { value: cross_entropy(&logits, &codes), measures: vec![("accuracy", right)] })
+        Some(Loss::with(cross_entropy(&logits, &codes), vec![("accuracy", right)]))
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Setting {
     pub frames: Option<etude_learning::encoder::Frames>,
 }
 
+/// The names of what objectives count from step to step: part of a training's state, not of its checkpoint.
+pub const COUNTED: [&str; 2] = [".means", ".centre"];
+
 /// What became of a batch. Rows are views: all first views, then all second views, and so on.
 #[derive(Default)]
 pub struct Outputs {
@@ -63,12 +66,22 @@ pub struct Outputs {
 /// A loss, and what is measured beside it: tensors of one value.
 pub struct Loss {
     pub value: Tensor,
-    pub measures: Vec<(&'static str, Tensor)>,
+    pub measures: Vec<(String, Tensor)>,
 }
 
 impl From<Tensor> for Loss {
     fn from(value: Tensor) -> Self {
         Self { value, measures: Vec::new() }
+    }
+}
+
+impl Loss {
+    /// A loss with what is measured beside it.
+    fn with(value: Tensor, measures: Vec<(&str, Tensor)>) -> Self {
+        Self {
+            value,
+            measures: measures.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect(),
+        }
     }
 }
 

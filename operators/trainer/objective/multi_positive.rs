@@ -22,7 +22,9 @@ impl Criterion for MultiPositive {
     fn loss(&self, _: &Pass, outputs: &Outputs, _: Option<&Quantizer>) -> Option<Loss> {
         let z = outputs.projections.as_ref()?;
         let labels = Tensor::from_slice(&outputs.items.repeat(outputs.views)).to_device(z.device());
-        Some(multi_positive(z, &labels, self.temperature).into())
+        let same = labels.unsqueeze(0).eq_tensor(&labels.unsqueeze(1)).sum_dim_intlist(1, false, Kind::Float);
+        let have = same.greater(1.0).to_kind(Kind::Float).mean(Kind::Float);
+        Some(Loss::with(multi_positive(z, &labels, self.temperature), vec![("with_positives", have)]))
     }
 }
 

@@ -30,7 +30,7 @@ impl Criterion for Vicreg {
         let [invariance, variance, covariance] = vicreg(&z1, &z2);
         let value = &invariance * self.invariance + &variance * self.variance + &covariance * self.covariance;
         let measures = vec![("invariance", invariance), ("variance", variance), ("covariance", covariance)];
-        Some(Loss { value, measures })
+        Some(Loss::with(value, measures))
     }
 }
 

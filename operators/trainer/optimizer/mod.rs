@@ -7,7 +7,7 @@ mod memory;
 mod sgd;
 
 use etude_learning::optimizer as parameters;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::error::Error;
 use crate::parameters::Tensors;
@@ -31,13 +31,14 @@ pub struct Slot {
     /// Whether weight decay applies: not to norms and biases, which have one dimension.
     decays: bool,
     state: Vec<Tensor>,
+    /// Its steps, `[1]`, on the host: those in which it had a gradient, as PyTorch counts.
+    steps: Tensor,
 }
 
 /// An optimiser at work. Its state is known by the tensors' paths.
 pub struct Optimizer {
     parameters: parameters::Optimizer,
     slots: Vec<Slot>,
-    steps: u64,
 }
 
 impl Optimizer {
@@ -49,8 +50,9 @@ impl Optimizer {
             decays: tensor.dim() > 1,
             state: names.iter().map(|_| tensor.detach().zeros_like()).collect(),
             tensor: tensor.shallow_clone(),
+            steps: Tensor::zeros([1], (Kind::Float, Device::Cpu)),
         };
-        Self { parameters: parameters.clone(), slots: trained(tensors).map(slot).collect(), steps: 0 }
+        Self { parameters: parameters.clone(), slots: trained(tensors).map(slot).collect() }
     }
 
     /// The tensors that it trains, in the order of their gradients.
@@ -60,13 +62,13 @@ impl Optimizer {
 
     /// Takes a step. A gradient that is not defined leaves its tensor alone.
     pub fn step(&mut self, gradients: &[Tensor], learning_rate: f64) {
-        self.steps += 1;
-        let step = self.steps;
         tch::no_grad(|| {
             for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
                 if !gradient.defined() {
                     continue;
                 }
+                let _ = slot.steps.g_add_scalar_(1.0);
+                let step = slot.steps.double_value(&[0]) as u64;
                 match &self.parameters {
                     parameters::Optimizer::AdamW(rule) => rule.update(slot, gradient, learning_rate, step),
                     parameters::Optimizer::Adam(rule) => rule.update(slot, gradient, learning_rate, step),
@@ -85,13 +87,13 @@ impl Optimizer {
             for (name, tensor) in names.iter().zip(&slot.state) {
                 state.push((format!("optimizer.{name}.{}", slot.name), tensor.shallow_clone()));
             }
+            state.push((format!("optimizer.steps.{}", slot.name), slot.steps.shallow_clone()));
         }
         state
     }
 
-    /// Goes on after `steps` steps with that state.
-    pub fn restore(&mut self, steps: u64, tensors: &Tensors) -> Result<(), Error> {
-        self.steps = steps;
+    /// Goes on with that state.
+    pub fn restore(&mut self, tensors: &Tensors) -> Result<(), Error> {
         crate::parameters::load(&self.state(), tensors)
     }
 }

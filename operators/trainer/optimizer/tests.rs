@@ -1,10 +1,8 @@
 //! Each optimiser against PyTorch's: `golden/optimizers.py` made the figures.
 
-use serde_json::{Value, json};
-use tch::{Device, Kind};
-
 use super::*;
 use crate::golden::{assert_close, numbers, tensor, u, values};
+use serde_json::{Value, json};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../golden/optimizers.json")).unwrap()
@@ -97,7 +95,7 @@ fn the_state_goes_on() {
         (0..2).for_each(|step| first.step(&gradients(step), 0.01));
         let state = crate::parameters::read(&first.state()).unwrap();
         let mut second = Optimizer::new(&parameters, &parted);
-        second.restore(2, &state).unwrap();
+        second.restore(&state).unwrap();
         (2..4).for_each(|step| second.step(&gradients(step), 0.01));
         for ((_, whole), (_, parted)) in whole.iter().zip(&parted) {
             assert_eq!(values(whole), values(parted));
@@ -112,6 +110,11 @@ fn an_undefined_gradient_leaves_its_tensor_alone() {
     let mut optimizer = Optimizer::new(&parameters::Optimizer::default(), &model);
     optimizer.step(&[gradients(0).remove(0), Tensor::new()], 0.1);
     assert_eq!(values(&model[1].1), before);
+    // Its own first step is its first, as in PyTorch: by the learning rate, whatever the gradient.
+    optimizer.step(&gradients(1), 0.1);
+    for ((after, before), gradient) in values(&model[1].1).iter().zip(&before).zip(values(&gradients(1)[1])) {
+        assert!((after - before + 0.1 * gradient.signum()).abs() < 1e-4);
+    }
 }
 
 #[test]

@@ -1,8 +1,7 @@
 use std::time::{Duration, Instant};
 
-use etude_pipeline::operator::ChainReport;
-
 use super::setting::Setting;
+use crate::data::Loaded;
 use crate::say;
 use crate::watch::Metrics;
 
@@ -17,6 +16,9 @@ pub struct Live {
     first: u64,
     begin: Instant,
     waited: Duration,
+    /// What threads were at batches, and of that in which stage, in seconds.
+    data: f64,
+    stages: Vec<f64>,
     told: Instant,
     saved: Instant,
 }
@@ -25,7 +27,15 @@ impl Live {
     /// Begins to count after `first` steps.
     pub fn new(first: u64) -> Self {
         let now = Instant::now();
-        Self { first, begin: now, waited: Duration::ZERO, told: now, saved: now }
+        Self {
+            first,
+            begin: now,
+            waited: Duration::ZERO,
+            data: 0.0,
+            stages: Vec::new(),
+            told: now,
+            saved: now,
+        }
     }
 
     /// Does what has to be waited for.
@@ -34,6 +44,13 @@ impl Live {
         let result = wait();
         self.waited += begin.elapsed();
         result
+    }
+
+    /// Counts what a batch took to be made.
+    pub fn loaded(&mut self, loaded: &Loaded) {
+        self.data += loaded.seconds;
+        self.stages.resize(loaded.report.seconds.len(), 0.0);
+        self.stages.iter_mut().zip(&loaded.report.seconds).for_each(|(sum, seconds)| *sum += seconds);
     }
 
     /// Tells that a step was taken.
@@ -84,29 +101,31 @@ impl Live {
     }
 
     /// Tells what was waited for, and what the data path took.
-    pub fn end(&self, setting: &Setting, report: &ChainReport) {
+    pub fn end(&self, setting: &Setting) {
         let seconds = self.begin.elapsed().as_secs_f64().max(f64::EPSILON);
         let waited = self.waited.as_secs_f64() / seconds;
-        let examples = (setting.total * setting.plan.clips as u64 * setting.accumulate()) as f64;
-        let spent = report.seconds.iter().sum::<f64>() / examples.max(1.0);
-        let rate = (setting.total - self.first) as f64 / setting.total.max(1) as f64 * examples / seconds;
+        let taken = (setting.total - self.first) * setting.plan.clips as u64 * setting.accumulate();
+        let (rate, spent) = (taken as f64 / seconds, self.data / taken.max(1) as f64);
         say::message(
             format!(
-                "waited for data {:.0} % of the time; {rate:.0} clips a second, the data path took {:.2} ms of a core \
-                 for each",
+                "waited for data {:.0} % of the time; {rate:.0} clips a second, making one took a thread {:.2} ms",
                 waited * 100.0,
-                (spent * 1e3).max(0.0),
+                spent * 1e3,
             ),
             &[("waited", waited), ("examples_per_second", rate), ("data_seconds_per_example", spent)],
         );
-        let slowest = setting.stages.iter().zip(&report.seconds).max_by(|a, b| a.1.total_cmp(b.1));
-        if let Some((stage, seconds)) = slowest.filter(|_| waited > WAITED) {
-            let all = report.seconds.iter().sum::<f64>().max(f64::EPSILON);
+        if waited <= WAITED {
+            return;
+        }
+        let reading = (self.data - self.stages.iter().sum::<f64>()).max(0.0);
+        let named = setting.stages.iter().map(|stage| format!("`{stage}`")).zip(self.stages.iter().copied());
+        let all = named.chain([("reading the shards".to_owned(), reading)]);
+        if let Some((name, most)) = all.max_by(|a, b| a.1.total_cmp(&b.1)) {
+            let share = most / self.data.max(f64::EPSILON) * 100.0;
             say::message(
                 format!(
-                    "data is the limit: `{stage}` took {:.0} % of the data path's time; above the shards it would be \
-                     done once, and more `--threads` do it sooner",
-                    seconds / all * 100.0
+                    "data is the limit: {name} took {share:.0} % of the data path's time; what stands above the shards is \
+                     done once, and more `--threads` do what stands below them sooner"
                 ),
                 &[],
             );

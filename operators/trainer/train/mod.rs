@@ -76,7 +76,7 @@ impl<'a> Progress<'a> {
         let state = job.state.as_deref().map(|folder| state::read(folder, tell)).transpose()?.flatten();
         let (steps, metrics, report) = match state {
             Some(State { rest, tensors, metrics }) => {
-                trainer.restore(rest.steps, rest.schedule, &tensors)?;
+                trainer.restore(rest.schedule, &tensors)?;
                 say::message(
                     format!("goes on after step {} of {}", rest.steps, setting.total),
                     &[("resumed", rest.steps as f64)],
@@ -108,14 +108,15 @@ impl<'a> Progress<'a> {
     ) -> Result<(), Error> {
         while self.steps < setting.total {
             let step = self.steps;
-            let mut batches = Vec::with_capacity(setting.accumulate() as usize);
-            for _ in 0..setting.accumulate() {
-                let loaded = self.live.waiting(|| loader.next())?;
-                add(&mut self.report, &loaded.report);
-                batches.push(loaded);
-            }
             let watched = step.is_multiple_of(WATCH) || step + 1 == setting.total;
-            let measured = trainer.step(setting, step, batches, watched)?;
+            let (live, report) = (&mut self.live, &mut self.report);
+            let mut next = || {
+                let loaded = live.waiting(|| loader.next())?;
+                live.loaded(&loaded);
+                add(report, &loaded.report);
+                Ok(loaded)
+            };
+            let measured = trainer.step(setting, step, watched, &mut next)?;
             self.steps += 1;
             // The numbers of the step before are read while this one computes.
             let before = self.waiting.replace(measured);
@@ -129,13 +130,13 @@ impl<'a> Progress<'a> {
             if (due || stop) && self.steps < setting.total {
                 self.keep(setting, trainer)?;
             }
-            if stop {
+            if stop && self.steps < setting.total {
                 return Err(Error::Stopped);
             }
         }
         let last = self.waiting.take();
         self.read(setting, last)?;
-        self.live.end(setting, &self.report);
+        self.live.end(setting);
         Ok(())
     }
 

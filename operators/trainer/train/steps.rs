@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use etude_learning::train::Teacher as TeacherParameters;
 use tch::{Kind, Tensor};
 
@@ -35,14 +37,7 @@ impl Trainer {
         let model = Model::new(train, setting.clips, setting.plan.views, setting.rate, &scope);
         let tensors = named(&model);
         if let Some(path) = &setting.init {
-            let found = parameters::load_known(&tensors, &checkpoint::read(path)?)?;
-            if found == 0 {
-                return Err(Error::Checkpoint(format!("{} has no tensor of this model", path.display())));
-            }
-            say::message(
-                format!("{found} of {} tensors are those of {}", tensors.len(), path.display()),
-                &[],
-            );
+            begin_with(path, &tensors)?;
         }
         let teacher = model.teacher(train, setting.rate, &scope);
         let base = train.optimizer.chosen().learning_rate();
@@ -55,27 +50,28 @@ impl Trainer {
         })
     }
 
-    /// Takes a step; its numbers stay on the device.
+    /// Takes a step with the next batches; its numbers stay on the device.
     pub fn step(
         &mut self,
         setting: &Setting,
         step: u64,
-        batches: Vec<Loaded>,
         watched: bool,
+        next: &mut dyn FnMut() -> Result<Loaded, Error>,
     ) -> Result<Measured, Error> {
         let train = &setting.train;
         let learning_rate = self.schedule.learning_rate(step);
         let mut measured = Measured::new(step, step / setting.per_epoch, learning_rate);
         let leaves = self.optimizer.tensors();
         let mut gradients: Vec<Tensor> = leaves.iter().map(|_| Tensor::new()).collect();
-        let share = batches.len() as f64;
-        for (number, loaded) in batches.into_iter().enumerate() {
+        let share = setting.accumulate() as f64;
+        for number in 0..setting.accumulate() {
+            let loaded = next()?;
             let key: [&[u8]; 5] = [
                 b"step",
                 &setting.seed.to_le_bytes(),
                 setting.stage.as_bytes(),
                 &step.to_le_bytes(),
-                &(number as u64).to_le_bytes(),
+                &number.to_le_bytes(),
             ];
             let pass = Pass::training(train.precision, step, &key);
             let rows = (loaded.clips.len() * setting.plan.views) as i64;
@@ -111,10 +107,10 @@ impl Trainer {
         parameters::read(&self.all())
     }
 
-    /// Goes on after `steps` steps.
-    pub fn restore(&mut self, steps: u64, seen: Seen, tensors: &Tensors) -> Result<(), Error> {
+    /// Goes on with that state.
+    pub fn restore(&mut self, seen: Seen, tensors: &Tensors) -> Result<(), Error> {
         parameters::load_all(&self.all(), tensors)?;
-        self.optimizer.restore(steps, tensors)?;
+        self.optimizer.restore(tensors)?;
         self.schedule.seen = seen;
         Ok(())
     }
@@ -127,4 +123,33 @@ impl Trainer {
         let model = share("model", named(&self.model));
         model.into_iter().chain(teacher.into_iter().flatten()).chain(self.optimizer.state()).collect()
     }
+}
+
+/// Gives a model the weights of a file, which has to have those of the encoder: all but the vector that stands for
+/// masked frames.
+fn begin_with(path: &Path, tensors: &Named) -> Result<(), Error> {
+    let source = checkpoint::read(path)?;
+    let named =
+        |error: Error| Error::Checkpoint(format!("the weights to begin with, {}: {error}", path.display()));
+    let lacking = parameters::load_known(tensors, &source).map_err(named)?;
+    let encoder = |name: &&String| name.starts_with("encoder.") && !name.ends_with(".masked_spec_embed");
+    if let Some(first) = lacking.iter().find(encoder) {
+        return Err(Error::Checkpoint(format!(
+            "the weights to begin with, {}, are of another architecture: {} of the {} tensors of `encoder` are missing, the \
+             first of them {first}",
+            path.display(),
+            lacking.iter().filter(encoder).count(),
+            tensors.iter().filter(|(name, _)| name.starts_with("encoder.")).count(),
+        )));
+    }
+    say::message(
+        format!(
+            "{} of {} tensors are those of {}",
+            tensors.len() - lacking.len(),
+            tensors.len(),
+            path.display()
+        ),
+        &[],
+    );
+    Ok(())
 }

@@ -24,6 +24,8 @@ pub fn measure(vectors: &Tensor, views: usize) -> Vec<(&'static str, Tensor)> {
         } else {
             centred.transpose(0, 1).matmul(&centred)
         };
+        // What is not finite ends the training when its loss is read; here it would only hide the place.
+        let gram = gram.nan_to_num(0.0, 0.0, 0.0);
         let singular = gram.linalg_eigvalsh("L").clamp_min(0.0).sqrt();
         let share = &singular / singular.sum(Kind::Float).clamp_min(1e-12);
         let rank = (-(&share * share.clamp_min(1e-12).log()).sum(Kind::Float)).exp();

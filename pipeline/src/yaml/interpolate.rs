@@ -45,6 +45,9 @@ impl Variables {
                 };
                 key = text;
                 rest = &after[end + 1..];
+                if !rest.is_empty() && !rest.starts_with(['.', '[']) {
+                    return Err(Problem::new(format!("`${{{path}}}` has neither `.` nor `[` behind `]`")));
+                }
             } else {
                 let after = rest.strip_prefix('.').unwrap_or(rest);
                 let end = after.find(['.', '[']).unwrap_or(after.len());
@@ -185,6 +188,7 @@ mod tests {
         assert!(value("${sizes.full.batch.x}").unwrap_err().message.contains("no mapping"));
         assert!(value("${sizes[sizes]}").unwrap_err().message.contains("cannot be a key"));
         assert!(value("${sizes[scale}").unwrap_err().message.contains("without"));
+        assert!(value("${sizes[scale]batch}").unwrap_err().message.contains("behind"));
     }
 
     #[test]
