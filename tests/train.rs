@@ -146,28 +146,24 @@ fn interrupted_it_keeps_its_last_step() {
     pipeline(folder.path(), VIEWS, &train);
     finished(&mut run(folder.path(), "whole"));
     let expected = checkpoint(folder.path(), "whole");
-    let mut went_on = None;
-    for _ in 0..10 {
-        let mut child =
-            run(folder.path(), "stopped").stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
-        interrupt(&child);
-        if child.wait().unwrap().success() {
-            break;
-        }
-        let folders = std::fs::read_dir(folder.path().join("stopped/resume"));
-        let kept = folders
-            .into_iter()
-            .flatten()
-            .flatten()
-            .flat_map(|entry| std::fs::read_dir(entry.path()).unwrap());
-        let kept = kept.flatten().any(|entry| entry.path().join("state.json").is_file());
-        if kept {
-            let told = events(&mut run(folder.path(), "stopped"), true);
-            went_on = resumed(&told);
-            break;
-        }
-    }
+    let mut child = run(folder.path(), "stopped")
+        .arg("--json")
+        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut told = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let begun = told.by_ref().any(|event| {
+        event["stage"] == "model" && event["text"].as_str().is_some_and(|text| text.starts_with("epoch 2 of"))
+    });
+    assert!(begun);
+    interrupt(&child);
+    told.for_each(drop);
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(states(folder.path(), "stopped").len(), 1);
+    let told = events(&mut run(folder.path(), "stopped"), true);
+    let went_on = resumed(&told);
     assert!(went_on.is_some_and(|step| step > 0), "{went_on:?}");
     assert!(checkpoint(folder.path(), "stopped") == expected, "the checkpoint is another one");
 }
@@ -319,4 +315,67 @@ fn a_collapse_is_told_in_words() {
     pipeline(folder.path(), VIEWS, &train(""));
     let told = messages(&events(&mut run(folder.path(), "one"), true));
     assert!(!told.iter().any(|text| text.contains("collapses")), "{told:?}");
+}
+
+/// The values of a column of the checkpoint's metrics.
+fn metric(folder: &Path, store: &str, name: &str) -> Vec<f64> {
+    use arrow::array::AsArray;
+    let (_, bytes) =
+        checkpoint(folder, store).into_iter().find(|(file, _)| file == "metrics.parquet").unwrap();
+    let path = folder.join("metrics");
+    std::fs::write(&path, bytes).unwrap();
+    let file = std::fs::File::open(path).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batches = reader.build().unwrap().map(Result::unwrap);
+    let column = |batch: arrow::record_batch::RecordBatch| {
+        let column = batch.column_by_name(name).unwrap().clone();
+        column.as_primitive::<arrow::datatypes::Float64Type>().iter().flatten().collect::<Vec<f64>>()
+    };
+    batches.flat_map(column).collect()
+}
+
+#[test]
+fn clips_of_a_recording_stay_together_where_they_are_to() {
+    let folder = tempfile::tempdir().unwrap();
+    common::some_music(folder.path());
+    let train = |unit: &str| {
+        format!(
+            "{ENCODER}\n    objective: {{multi_positive: {{}}}}\n    batch: 16\n    epochs: 4\n    unit: {unit}"
+        )
+    };
+    pipeline(folder.path(), "  views: {op: crop, seconds: 1, views: 1}", &train("item"));
+    finished(&mut run(folder.path(), "one"));
+    let loss = metric(folder.path(), "one", "loss");
+    assert!(loss[loss.len() - 4..].iter().sum::<f64>() < loss[..4].iter().sum::<f64>(), "{loss:?}");
+    let positives = metric(folder.path(), "one", "with_positives");
+    assert!(positives.iter().sum::<f64>() / positives.len() as f64 > 0.9, "{positives:?}");
+    pipeline(folder.path(), "  views: {op: crop, seconds: 1, views: 1}", &train("clip"));
+    let (_, text) = fails(folder.path());
+    assert!(text.contains("unit: item"), "{text}");
+}
+
+#[test]
+fn masked_frames_are_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    common::some_music(folder.path());
+    let with = |objective: &str| {
+        format!(
+            "    encoder: {{wav2vec2: {{dim: 32, depth: 1, heads: 2, mlp: 64, channels: [16, 16], kernels: [40, 8], strides: \
+             [20, 8], positions: 8, position_groups: 2, dropout: 0, feature_gradient: 1}}}}\n    objective: {objective}\n    \
+             mask: {{length: 4}}\n    optimizer: {{adam_w: {{learning_rate: 0.003}}}}\n    clip_norm: 5\n    precision: bf16\n    \
+             batch: 16\n    epochs: 6"
+        )
+    };
+    for objective in [
+        "{sum: {of: [{info_nce: {negatives: 10}}, {diversity: {weight: 0.1}}]}}\n    quantizer: {entries: 16, dim: 16, projection: 16}",
+        "{masked_cross_entropy: {size: 32, n_mels: 20}}",
+        "{masked_mse: {n_mels: 20}}",
+    ] {
+        pipeline(folder.path(), "", &with(objective));
+        finished(&mut run(folder.path(), "one"));
+        let loss = metric(folder.path(), "one", "loss");
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let (first, last) = (mean(&loss[..8]), mean(&loss[loss.len() - 8..]));
+        assert!(last < first, "{objective}: {first} {last}");
+    }
 }
