@@ -156,12 +156,17 @@ impl Dataset for Worker {
                 matches!(&said, Ok(line) if matches!(serde_json::from_str(line), Ok(Say::Done { .. })));
             if cancel.is_cancelled() && !done {
                 tell(STOP);
-                if self.resumes {
+                if self.resumes && job.state.is_some() {
                     let text = "keeping the state; a second interrupt ends at once, without it".to_owned();
                     reporter(Event::Message { stage: stage.clone(), text, values: BTreeMap::new() });
                     child.wait(GRACE);
                 }
-                return Err(Error::Cancelled);
+                // It may have come to its end meanwhile.
+                let told = said.into_iter().chain(lines.try_iter());
+                return match told.filter_map(|line| serde_json::from_str(&line).ok()).last() {
+                    Some(Say::Done { report }) => Ok(report),
+                    _ => Err(Error::Cancelled),
+                };
             }
             let line = match said {
                 Ok(line) => line,

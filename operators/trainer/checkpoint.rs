@@ -12,7 +12,14 @@ use crate::parameters::Tensors;
 /// Writes the tensors as safetensors, one after another; the same tensors give the same bytes.
 pub fn write(path: &Path, tensors: &Tensors) -> Result<(), Error> {
     let views = tensors.iter().map(|(name, (shape, values))| (name.as_str(), Host { shape, values }));
-    safetensors::serialize_to_file(views, None, path).map_err(damaged)
+    let file = |source| Error::File { path: path.to_owned(), source };
+    // It is written under another name that only its owner may read, and renamed: others may read it as they may any file.
+    let permissions = fs::File::create(path).and_then(|file| file.metadata()).map_err(file)?.permissions();
+    safetensors::serialize_to_file(views, None, path).map_err(|error| match error {
+        SafeTensorError::IoError(source) => file(source),
+        other => damaged(other),
+    })?;
+    fs::set_permissions(path, permissions).map_err(file)
 }
 
 /// A tensor that becomes bytes when it is written.

@@ -138,9 +138,10 @@ impl Model {
                 Some(mut so_far) => {
                     for (name, measure) in measures {
                         // A second accuracy is another one.
-                        let taken =
-                            so_far.measures.iter().filter(|(known, _)| known.starts_with(&name)).count();
-                        let name = if taken == 0 { name } else { format!("{name}_{}", taken + 1) };
+                        let taken = |name: &str| so_far.measures.iter().any(|(known, _)| known == name);
+                        let others = (2..).map(|number| format!("{name}_{number}"));
+                        let free = std::iter::once(name.clone()).chain(others).find(|name| !taken(name));
+                        let name = free.unwrap_or(name);
                         so_far.measures.push((name, measure));
                     }
                     Loss { value: so_far.value + value, measures: so_far.measures }

@@ -38,7 +38,7 @@ pub struct Rest {
 }
 
 /// The version of a state.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Keeps a state in a folder of its own below `folder`, and removes those before.
 pub fn save(folder: &Path, state: &State) -> Result<(), Error> {

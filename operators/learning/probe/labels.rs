@@ -205,11 +205,11 @@ fn names(kind: &DataType) -> bool {
     }
 }
 
-/// A value that is not empty.
+/// A value that is not empty, without the blanks around it.
 fn value(column: &StringArray, row: usize) -> Option<&str> {
     Some(column)
         .filter(|column| column.is_valid(row))
-        .map(|column| column.value(row))
+        .map(|column| column.value(row).trim())
         .filter(|text| !text.is_empty())
 }
 

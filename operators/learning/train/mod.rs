@@ -91,7 +91,8 @@ pub struct Train {
     #[serde(default)]
     #[schemars(extend("x-kind" = "location"))]
     pub device: Device,
-    /// Seconds between two saved states, 1 to 86400: what a training that is killed loses at most.
+    /// Seconds between two saved states, 1 to 86400: what a training that is killed loses at most, or a step where that takes
+    /// longer.
     #[serde(default = "default_save")]
     #[schemars(range(min = 1, max = 86400), extend("x-kind" = "location"))]
     pub save: f64,
@@ -165,12 +166,12 @@ impl Train {
         head(self.mask.is_some(), needs.mask, "mask")?;
         head(self.quantizer.is_some(), needs.quantizer, "quantizer")?;
         let frames = self.encoder.frames();
-        let bands = self.objective.terms().into_iter().find_map(|term| match term {
+        let bands = self.objective.terms().into_iter().filter_map(|term| match term {
             Objective::MaskedCrossEntropy(term) => Some(term.n_mels),
             Objective::MaskedMse(term) => Some(term.n_mels),
             _ => None,
         });
-        if let (Some(bands), Some(frames)) = (bands, frames) {
+        if let (Some(bands), Some(frames)) = (bands.max(), frames) {
             let most = frames.field / 2 + 1;
             let message = format!("{bands} mel bands do not fit a frame of {} samples", frames.field);
             Invalid::unless(frames.field >= 16 && bands <= most, "objective", message)?;
@@ -183,13 +184,10 @@ impl Train {
 
     fn check_views(&self, views: u32) -> Result<(), String> {
         let name = self.objective.name();
-        let ask = |wanted: &str| {
-            let put =
-                format!("put `op: crop` with `views: {}` above it", if wanted == "one" { 1 } else { 2 });
-            Err(format!("{name} looks at {wanted} view of each clip, not {views}: {put}"))
-        };
         match self.objective.needs().views {
-            Views::One if views != 1 => ask("one"),
+            Views::One if views != 1 => Err(format!(
+                "{name} looks at one view of each clip, not {views}: put `op: crop` with `views: 1` above it"
+            )),
             Views::Two if views != 2 => Err(format!(
                 "the objective compares 2 views of each clip, not {views}: put `op: crop` with `views: 2` above it"
             )),

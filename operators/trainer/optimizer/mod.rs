@@ -9,8 +9,6 @@ mod sgd;
 use etude_learning::optimizer as parameters;
 use tch::{Device, Kind, Tensor};
 
-use crate::error::Error;
-use crate::parameters::Tensors;
 use crate::torch::{Named, trained};
 
 pub use clip::clip_norm;
@@ -90,11 +88,6 @@ impl Optimizer {
             state.push((format!("optimizer.steps.{}", slot.name), slot.steps.shallow_clone()));
         }
         state
-    }
-
-    /// Goes on with that state.
-    pub fn restore(&mut self, tensors: &Tensors) -> Result<(), Error> {
-        crate::parameters::load(&self.state(), tensors)
     }
 }
 

@@ -95,7 +95,7 @@ fn the_state_goes_on() {
         (0..2).for_each(|step| first.step(&gradients(step), 0.01));
         let state = crate::parameters::read(&first.state()).unwrap();
         let mut second = Optimizer::new(&parameters, &parted);
-        second.restore(&state).unwrap();
+        crate::parameters::load(&second.state(), &state).unwrap();
         (2..4).for_each(|step| second.step(&gradients(step), 0.01));
         for ((_, whole), (_, parted)) in whole.iter().zip(&parted) {
             assert_eq!(values(whole), values(parted));

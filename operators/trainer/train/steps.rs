@@ -110,7 +110,6 @@ impl Trainer {
     /// Goes on with that state.
     pub fn restore(&mut self, seen: Seen, tensors: &Tensors) -> Result<(), Error> {
         parameters::load_all(&self.all(), tensors)?;
-        self.optimizer.restore(tensors)?;
         self.schedule.seen = seen;
         Ok(())
     }
