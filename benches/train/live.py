@@ -63,7 +63,7 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     trainer = pathlib.Path(options.etude).resolve().with_name("etude-trainer")
     threads = os.cpu_count()
-    lines = ["| training | clips a second, live | on batches that are there | ratio | waiting for data | data path, ms of a core a clip |",
+    lines = ["| training | clips a second, live | on batches that are there | ratio | waiting for data | making a clip, ms of a thread |",
              "| --- | --- | --- | --- | --- | --- |"]
     for name, (settings, rate, samples) in TRAININGS.items():
         values, train = live(str(pathlib.Path(options.etude).resolve()), work, name, settings)
