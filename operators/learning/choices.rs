@@ -1,5 +1,7 @@
 //! Components that are chosen by name.
 
+use etude_pipeline::operator::Invalid;
+
 /// An enum with a variant for each component, a module each, and the component behind it as a trait object.
 ///
 /// In YAML a choice is `{name: {…}}`, or the name alone where all parameters have defaults.
@@ -26,3 +28,15 @@ macro_rules! choices {
 }
 
 pub(crate) use choices;
+
+/// The name that a choice has in YAML.
+pub fn name_of<T: serde::Serialize>(choice: &T) -> String {
+    let value = serde_json::to_value(choice).unwrap_or_default();
+    let name = value.as_object().and_then(|map| map.keys().next().cloned());
+    name.or_else(|| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The error of a parameter below a prefix.
+pub fn below(prefix: &str, invalid: Invalid) -> Invalid {
+    Invalid { parameter: format!("{prefix}.{}", invalid.parameter), ..invalid }
+}

@@ -50,13 +50,13 @@ pub struct Step {
 
 impl Model {
     /// The model that `train` describes; `seed` names its initial values.
-    pub fn new(train: &Train, clips: usize, views: usize, rate: u32, scope: &Scope) -> Self {
+    pub fn new(train: &Train, clips: usize, rate: u32, scope: &Scope) -> Self {
         let needs = train.objective.needs();
         let encoder = Encoder::new(&train.encoder, rate, &scope.at("encoder"));
         let projection = needs.projector.then(|| train.projector.clone().unwrap_or_default());
         let outputs = projection.as_ref().map_or(0, |projector| projector.outputs);
         let frames = train.encoder.frames();
-        let setting = Setting { clips, views, outputs, rate, frames };
+        let setting = Setting { clips, outputs, rate, frames };
         let terms = train.objective.terms();
         let objectives = terms
             .iter()

@@ -4,7 +4,7 @@ mod spectrogram;
 
 use etude_pipeline::operator::Invalid;
 
-use crate::choices::choices;
+use crate::choices::{below, choices, name_of};
 
 pub use spectrogram::{Compress, Spectrogram, Standardise};
 
@@ -88,16 +88,4 @@ impl Encoder {
     pub fn name(&self) -> String {
         name_of(self)
     }
-}
-
-/// The name that a choice has in YAML.
-pub fn name_of<T: serde::Serialize>(choice: &T) -> String {
-    let value = serde_json::to_value(choice).unwrap_or_default();
-    let name = value.as_object().and_then(|map| map.keys().next().cloned());
-    name.or_else(|| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// The error of a parameter below a prefix.
-pub fn below(prefix: &str, invalid: Invalid) -> Invalid {
-    Invalid { parameter: format!("{prefix}.{}", invalid.parameter), ..invalid }
 }

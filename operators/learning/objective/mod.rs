@@ -2,8 +2,7 @@
 
 use etude_pipeline::operator::Invalid;
 
-use crate::choices::choices;
-use crate::encoder::{below, name_of};
+use crate::choices::{below, choices, name_of};
 
 /// What is known of an objective without its formula.
 pub trait Aim {

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aim, Needs, Objective};
-use crate::encoder::below;
+use crate::choices::below;
 
 /// The weighted sum of several objectives: each has its `weight`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,8 +4,7 @@ mod schedule;
 
 use etude_pipeline::operator::Invalid;
 
-use crate::choices::choices;
-use crate::encoder::{below, name_of};
+use crate::choices::{below, choices, name_of};
 
 pub use schedule::{Constant, Cosine, Plateau, Polynomial, Schedule};
 

@@ -124,7 +124,7 @@ impl Schedule {
 
     /// Checks the ranges.
     pub fn check(&self) -> Result<(), Invalid> {
-        let (name, warm_up) = (crate::encoder::name_of(self), self.warm_up());
+        let (name, warm_up) = (crate::choices::name_of(self), self.warm_up());
         let at = |parameter: &str| format!("schedule.{name}.{parameter}");
         within(&at("warm_up"), &warm_up, 0.0..=1.0)?;
         match self {

@@ -46,7 +46,7 @@ const MANY: i64 = 128;
 ///
 /// On an x86 CPU libtorch takes the product from MKL, which leaves half of the vector units of a processor idle that is
 /// not Intel's, and a convolution from oneDNN, which does not. A row is a pixel, and a linear layer a convolution of
-/// 1×1: the same sums, in half the time where it matters.
+/// 1×1: the same sums, in less time.
 fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let size = input.size();
     let (inputs, outputs) = (weight.size()[1], weight.size()[0]);

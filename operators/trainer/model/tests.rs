@@ -26,7 +26,7 @@ fn train(more: Value) -> Train {
 }
 
 fn model(train: &Train) -> Model {
-    Model::new(train, 2, 2, 8000, &Scope::root(1, Device::Cpu))
+    Model::new(train, 2, 8000, &Scope::root(1, Device::Cpu))
 }
 
 fn batch(views: usize, samples: usize) -> Batch {
@@ -116,7 +116,7 @@ fn every_objective_reaches_the_encoder() {
         train.objective.check().unwrap();
         let views = if train.objective.needs().mask { 1 } else { 2 };
         let scope = Scope::root(1, Device::Cpu);
-        let model = Model::new(&train, 4, views, 8000, &scope);
+        let model = Model::new(&train, 4, 8000, &scope);
         let teacher = model.teacher(&train, 8000, &scope);
         let tensors = named(&model);
         let leaves: Vec<Tensor> = trained(&tensors).map(|(_, tensor)| tensor.shallow_clone()).collect();
@@ -146,7 +146,7 @@ fn weights_of_a_sum_count() {
 fn a_teacher_begins_as_the_student_and_follows_it() {
     let train = train(json!({"objective": {"byol": {}}}));
     let scope = Scope::root(1, Device::Cpu);
-    let model = Model::new(&train, 2, 2, 8000, &scope);
+    let model = Model::new(&train, 2, 8000, &scope);
     let teacher = model.teacher(&train, 8000, &scope).unwrap();
     let (student, own) = (named(&model), named(&teacher));
     let weight = |tensors: &Named| {

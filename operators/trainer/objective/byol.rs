@@ -8,13 +8,11 @@ use crate::pass::Pass;
 use crate::scope::Scope;
 
 #[derive(Module, Debug)]
-pub struct Byol {
-    views: usize,
-}
+pub struct Byol {}
 
 impl Byol {
-    pub fn new(_: &parameters::Byol, setting: &Setting, _: &Scope) -> Self {
-        Self { views: setting.views }
+    pub fn new(_: &parameters::Byol, _: &Setting, _: &Scope) -> Self {
+        Self {}
     }
 }
 

@@ -8,13 +8,11 @@ use crate::pass::Pass;
 use crate::scope::Scope;
 
 #[derive(Module, Debug)]
-pub struct Diversity {
-    views: usize,
-}
+pub struct Diversity {}
 
 impl Diversity {
-    pub fn new(_: &parameters::Diversity, setting: &Setting, _: &Scope) -> Self {
-        Self { views: setting.views }
+    pub fn new(_: &parameters::Diversity, _: &Setting, _: &Scope) -> Self {
+        Self {}
     }
 }
 

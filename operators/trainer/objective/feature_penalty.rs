@@ -8,13 +8,11 @@ use crate::pass::Pass;
 use crate::scope::Scope;
 
 #[derive(Module, Debug)]
-pub struct FeaturePenalty {
-    views: usize,
-}
+pub struct FeaturePenalty {}
 
 impl FeaturePenalty {
-    pub fn new(_: &parameters::FeaturePenalty, setting: &Setting, _: &Scope) -> Self {
-        Self { views: setting.views }
+    pub fn new(_: &parameters::FeaturePenalty, _: &Setting, _: &Scope) -> Self {
+        Self {}
     }
 }
 

@@ -28,8 +28,6 @@ use crate::scope::Scope;
 pub struct Setting {
     /// Clips of the data.
     pub clips: usize,
-    /// Views of each clip.
-    pub views: usize,
     /// Values of a projection.
     pub outputs: usize,
     /// Samples a second.

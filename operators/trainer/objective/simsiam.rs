@@ -8,13 +8,11 @@ use crate::pass::Pass;
 use crate::scope::Scope;
 
 #[derive(Module, Debug)]
-pub struct Simsiam {
-    views: usize,
-}
+pub struct Simsiam {}
 
 impl Simsiam {
-    pub fn new(_: &parameters::Simsiam, setting: &Setting, _: &Scope) -> Self {
-        Self { views: setting.views }
+    pub fn new(_: &parameters::Simsiam, _: &Setting, _: &Scope) -> Self {
+        Self {}
     }
 }
 

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 /// The values of a tensor, to be changed; none where they are not f32, one after another, on the CPU.
 ///
 /// The caller holds no other slice of the same tensor, and nothing computes with it meanwhile.
-#[expect(unsafe_code, reason = "one pass over the values takes a sixth of the time of libtorch's several")]
+#[expect(unsafe_code, reason = "one pass over the values instead of libtorch's several")]
 pub fn values(tensor: &mut Tensor) -> Option<&mut [f32]> {
     let plain = tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous();
     if !plain || tensor.numel() == 0 {

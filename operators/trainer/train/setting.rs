@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
-use etude_learning::objective::Views;
-use etude_learning::train::{Train, Unit};
+use etude_learning::train::Train;
 use etude_pipeline::operator::DatasetJob;
 use etude_pipeline::random::Random;
 
@@ -51,22 +50,9 @@ impl Setting {
         let first = clips.first()?;
         let (rate, samples) = (first[0].header.rate, first[0].samples.len());
         let views = first.len();
-        let needed = train.objective.needs().views;
-        if needed == Views::Two && views != 2
-            || needed == Views::Some && views < 2 && train.unit == Unit::Clip
-        {
-            return Err(Error::Input(format!(
-                "`from` gives {views} views of a clip, which are too few or many"
-            )));
-        }
-        let init = match (job.inputs("init_from").first(), &train.init_file) {
-            (Some(_), Some(_)) => {
-                return Err(Error::Input(
-                    "`init_from` and `init_file` both name weights to begin with".into(),
-                ));
-            }
-            (Some(stage), None) => Some(stage.folder()?.join(TRAINED)),
-            (None, file) => file.clone(),
+        let init = match job.inputs("init_from").first() {
+            Some(stage) => Some(stage.folder()?.join(TRAINED)),
+            None => train.init_file.clone(),
         };
         let per_epoch = (count / together) as u64;
         let total = train.steps.map_or(0, |steps| steps as u64)

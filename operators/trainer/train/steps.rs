@@ -34,7 +34,7 @@ impl Trainer {
         let train = &setting.train;
         memory::check(setting)?;
         let scope = Scope::root(setting.weights_seed, setting.device);
-        let model = Model::new(train, setting.clips, setting.plan.views, setting.rate, &scope);
+        let model = Model::new(train, setting.clips, setting.rate, &scope);
         let tensors = named(&model);
         if let Some(path) = &setting.init {
             begin_with(path, &tensors)?;
