@@ -13,7 +13,8 @@ pub mod retrieve;
 pub mod train;
 pub mod worker;
 
-use etude_pipeline::operator::{Declaration, Table};
+use etude_pipeline::flow::Flow;
+use etude_pipeline::operator::{Declaration, Inputs, Table};
 
 /// All learning operators.
 pub const OPERATORS: &[Declaration] = &[
@@ -25,3 +26,15 @@ pub const OPERATORS: &[Declaration] = &[
 
 /// The one table: all operators.
 pub const TABLE: Table = Table::new(&[etude_audio::OPERATORS, OPERATORS]);
+
+/// An error unless all that is read are tables of vectors.
+fn tables_of_vectors(inputs: &Inputs<'_>) -> Result<(), String> {
+    let vectors = |flow: &Flow| match flow {
+        Flow::Table(schema) => ["item", "vector"].iter().all(|name| schema.field_with_name(name).is_ok()),
+        _ => false,
+    };
+    match inputs.many("from").iter().find(|flow| !vectors(flow)) {
+        Some(other) => Err(format!("expects tables of vectors, such as embed or pool give, not {other}")),
+        None => Ok(()),
+    }
+}

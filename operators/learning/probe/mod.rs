@@ -147,17 +147,7 @@ impl Operator for Probe {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        for flow in inputs.many("from") {
-            match flow {
-                Flow::Table(schema)
-                    if ["item", "vector"].iter().all(|name| schema.field_with_name(name).is_ok()) => {}
-                other => {
-                    return Err(format!(
-                        "expects tables of vectors, such as embed or pool give, not {other}"
-                    ));
-                }
-            }
-        }
+        crate::tables_of_vectors(inputs)?;
         Ok(Flow::Table(schema()))
     }
 

@@ -68,16 +68,7 @@ impl Operator for Retrieve {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        for flow in inputs.many("from") {
-            match flow {
-                Flow::Table(schema) if schema.field_with_name("vector").is_ok() => {}
-                other => {
-                    return Err(format!(
-                        "expects tables of vectors, such as embed or pool give, not {other}"
-                    ));
-                }
-            }
-        }
+        crate::tables_of_vectors(inputs)?;
         Ok(Flow::Table(schema()))
     }
 
