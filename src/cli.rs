@@ -150,6 +150,31 @@ pub enum Command {
         #[command(flatten)]
         store: Store,
     },
+    /// Show and play what a stage gives for an item: writes a page for a browser.
+    Inspect {
+        #[command(flatten)]
+        source: Source,
+        /// The stage.
+        stage: String,
+        /// The item's key; by default the first item.
+        item: Option<String>,
+        #[command(flatten)]
+        store: Store,
+        #[command(flatten)]
+        threads: Threads,
+        /// Where the page is written; by default STAGE.html in this folder.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Signals, or rows of a table, that are shown at most.
+        #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+        limit: u16,
+        /// Seconds of each signal that are shown at most.
+        #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds)]
+        seconds: f64,
+        /// The epoch whose numbers are drawn below the shards.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        epoch: u64,
+    },
     /// Draw the graph of stages.
     Graph {
         #[command(flatten)]
@@ -229,6 +254,13 @@ pub enum GraphFormat {
 fn setting(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.001..=600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("expected 0.001 to 600 seconds".into()),
+    }
 }
 
 fn block(text: &str) -> Result<usize, String> {

@@ -10,7 +10,7 @@ use clap::CommandFactory;
 use etude_learning::TABLE;
 use etude_pipeline::event::{Event, Reporter, Status};
 use etude_pipeline::operator::Body;
-use etude_pipeline::run::{Again, BLOCK, Engine, Options};
+use etude_pipeline::run::{Again, BLOCK, Engine, Extent, Options};
 use etude_pipeline::spec;
 use etude_pipeline::store::Store;
 use etude_pipeline::{Error, Runtime, Size};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Cli, Command, Limits, Source, Threads};
 use crate::report::Report;
-use crate::{doctor, graph, history, keep, plan, reference};
+use crate::{doctor, graph, history, inspect, keep, plan, reference};
 
 /// Runs a command; gives the exit code.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
@@ -103,6 +103,15 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Path { source, stage, store } => {
             let paths = looking(&store, options(None))?.paths(&read(&source)?, &stage)?;
             print(&paths.iter().map(|path| format!("{}\n", path.display())).collect::<String>());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Inspect { source, stage, item, store, threads, output, limit, seconds, epoch } => {
+            let options = Options { threads: number_of(&threads), ..options(None) };
+            let path = output.unwrap_or_else(|| format!("{stage}.html").into());
+            let extent = Extent { epoch, signals: limit.into(), seconds };
+            let engine = looking(&store, options)?;
+            inspect::inspect(&engine, &read(&source)?, &stage, item.as_deref(), extent, &path)?;
+            eprintln!("{} shows `{stage}`: open it in a browser", path.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Graph { source, format } => {

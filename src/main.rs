@@ -5,6 +5,7 @@ mod commands;
 mod doctor;
 mod graph;
 mod history;
+mod inspect;
 mod keep;
 mod plan;
 mod reference;

@@ -71,9 +71,7 @@ pub(crate) fn at(rate: u32, (header, block): (Header, Block)) -> (Header, Block)
 /// A recording of the item `a`.
 pub(crate) fn recording(planes: &[Vec<f32>]) -> (Header, Block) {
     let channels = planes.len() as u16;
-    let header =
-        Header { item: Arc::from("a"), start: 0, rate: RATE, hop: 1, channels, frames: None, view: 0 };
-    (header, Block::planar(planes.len(), planes.concat()))
+    (Header::audio(Arc::from("a"), 0, RATE, channels, None), Block::planar(planes.len(), planes.concat()))
 }
 
 /// A clip of the item `a`.
@@ -94,9 +92,7 @@ pub(crate) fn wrong(operator: &impl Operator) -> Option<String> {
 
 /// What an operator gives for recordings or clips.
 pub(crate) fn output(operator: &impl Operator, unit: Unit, rate: Option<u32>) -> Result<SignalType, String> {
-    let (channels, frames) = (Some(1), None);
-    let flow =
-        Flow::Signal(SignalType { rate, hop: 1, channels, unit, frames, most_frames: frames, views: 1 });
+    let flow = Flow::Signal(SignalType::audio(rate, Some(1), unit));
     match operator.output(&Inputs(vec![("from", vec![&flow])]))? {
         Flow::Signal(signal) => Ok(signal),
         other => panic!("it gives {other}"),
@@ -130,8 +126,14 @@ pub(crate) fn run(operator: &impl Operator, signals: &[(Header, Block)]) -> Outc
     assert_eq!(wrong(operator), None);
     let Body::Map(make) = operator.body() else { panic!("it maps signals") };
     let mut outcomes = [1, 7, 64, 1000, 1 << 20].map(|block| {
-        let context =
-            Context { seed: 0, stage: Arc::from("test"), epoch: 0, block, cancel: Default::default() };
+        let context = Context {
+            seed: 0,
+            stage: Arc::from("test"),
+            epoch: 0,
+            block,
+            cancel: Default::default(),
+            sides: Default::default(),
+        };
         let mut map = make(context);
         // What an item before has left is forgotten.
         let (header, samples) = &signals[0];

@@ -8,9 +8,11 @@ pub mod flac;
 #[cfg(test)]
 mod harness;
 pub mod log_mel;
+pub mod mask;
 pub mod measure;
 pub mod mel;
 pub mod metadata;
+pub mod neighbours;
 pub mod normalise;
 pub mod pool;
 pub mod resample;
@@ -22,7 +24,7 @@ pub mod sql;
 pub mod vectors;
 
 use etude_pipeline::flow::{Block, Flow, SignalType, Unit};
-use etude_pipeline::operator::{Declaration, Inputs, Output, Port, Step};
+use etude_pipeline::operator::{Declaration, Inputs, Invalid, Output, Port, Step};
 
 /// All audio operators.
 pub const OPERATORS: &[Declaration] = &[
@@ -36,7 +38,9 @@ pub const OPERATORS: &[Declaration] = &[
     Declaration::of::<normalise::Normalise>(),
     Declaration::of::<shards::Shards>(),
     Declaration::of::<crop::Crop>(),
+    Declaration::of::<neighbours::Neighbours>(),
     Declaration::of::<augment::Augment>(),
+    Declaration::of::<mask::Mask>(),
     Declaration::of::<log_mel::LogMel>(),
     Declaration::of::<pool::Pool>(),
 ];
@@ -47,7 +51,7 @@ const SIGNAL: Port = Port { name: "from", many: false, optional: false, about: "
 /// The main input as a signal.
 fn signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {
     match inputs.one("from")? {
-        Flow::Signal(signal) => Ok(*signal),
+        Flow::Signal(signal) => Ok(signal.clone()),
         other => Err(format!("expects recordings or clips, not {other}")),
     }
 }
@@ -65,6 +69,23 @@ pub fn clips(inputs: &Inputs<'_>) -> Result<SignalType, String> {
     match audio(inputs)? {
         signal if signal.unit == Unit::Clip => Ok(signal),
         _ => Err("expects clips, not whole recordings: put `op: segment` above it".into()),
+    }
+}
+
+/// Errors: a list of views that names none.
+fn check_views(views: Option<&[u32]>) -> Result<(), Invalid> {
+    Invalid::unless(
+        views.is_none_or(|views| !views.is_empty()),
+        "views",
+        "names no view: leave it out for all",
+    )
+}
+
+/// Errors: a view is named that there is not.
+fn suit_views(views: Option<&[u32]>, count: u32) -> Result<(), String> {
+    match views.into_iter().flatten().find(|view| **view >= count) {
+        Some(view) => Err(format!("there is no view {view}: clips have {count}, counted from 0")),
+        None => Ok(()),
     }
 }
 

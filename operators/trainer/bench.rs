@@ -69,6 +69,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
                 samples: noise.clone(),
                 clips: clips.clone(),
                 items: clips.clone(),
+                masks: None,
                 names: Vec::new(),
                 report: ChainReport::default(),
                 seconds: 0.0,

@@ -17,6 +17,7 @@ mod golden;
 mod head;
 mod layer;
 mod memory;
+mod mix;
 mod model;
 mod objective;
 mod optimizer;

@@ -36,6 +36,8 @@ pub struct Batch {
     /// The number of each clip in the data, and of its recording.
     pub clips: Vec<i64>,
     pub items: Vec<i64>,
+    /// The spans of samples that are masked in each clip's last view, where the data says so.
+    pub masks: Option<Vec<Vec<(u64, u64)>>>,
 }
 
 /// What a batch came to.
@@ -95,12 +97,29 @@ impl Model {
 
     /// The loss of a batch.
     pub fn step(&self, pass: &Pass, batch: &Batch, teacher: Option<&Teacher>) -> Result<Step, Error> {
-        let rows = batch.audio.size()[0] as usize;
         let samples = batch.audio.size()[1] as usize;
-        let masked = self.mask.as_ref().zip(self.frames).map(|(mask, frames)| {
-            Masked::draw(mask, [rows, frames.count(samples)], pass, batch.audio.device())
-        });
-        let encoded = self.encoder.encode(pass, &batch.audio, masked.as_ref().map(|masked| &masked.mask));
+        // Where masked frames are predicted, a second view is what the encoder sees, and the first one tells what was
+        // there. With one view the encoder does not see the masked frames at all.
+        let pair = self.mask.is_some() && batch.views == 2;
+        let (audio, seen) = match pair {
+            true => {
+                let views = batch.audio.chunk(2, 0);
+                (views[0].shallow_clone(), views[1].shallow_clone())
+            }
+            false => (batch.audio.shallow_clone(), batch.audio.shallow_clone()),
+        };
+        let device = seen.device();
+        let masked = match (&self.mask, self.frames, &batch.masks) {
+            (Some(_), Some(frames), Some(spans)) => {
+                Some(Masked::of_clips(spans, frames, samples, pass, device)?)
+            }
+            (Some(mask), Some(frames), None) => {
+                Some(Masked::draw(mask, [seen.size()[0] as usize, frames.count(samples)], pass, device))
+            }
+            _ => None,
+        };
+        let unseen = masked.as_ref().filter(|_| !pair).map(|masked| &masked.mask);
+        let encoded = self.encoder.encode(pass, &seen, unseen);
         let projections = self.projector.as_ref().map(|projector| projector.forward(pass, &encoded.vector));
         let predictions = self.predictor.as_ref().zip(projections.as_ref());
         let quantised = match (&self.quantizer, &encoded.frames, &masked) {
@@ -119,7 +138,7 @@ impl Model {
             frames: encoded.frames,
             masked,
             quantised,
-            audio: batch.audio.shallow_clone(),
+            audio,
         };
         let loss = self.loss(pass, &outputs).ok_or_else(|| {
             Error::Input("an objective lacks what it needs, although the parameters were checked".into())

@@ -30,7 +30,7 @@ pub struct ArtifactType {
 }
 
 /// What is known of a signal before it is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignalType {
     /// Samples a second, where it is the same for all items.
     pub rate: Option<u32>,
@@ -38,6 +38,8 @@ pub struct SignalType {
     pub hop: u32,
     /// Values a frame, where it is the same for all items.
     pub channels: Option<u16>,
+    /// Planes that the channels are made of, one behind the other: 1, or harmonics, or real and imaginary parts.
+    pub planes: u16,
     /// Whole recordings or clips of them.
     pub unit: Unit,
     /// Frames, where it is the same for all signals.
@@ -46,6 +48,57 @@ pub struct SignalType {
     pub most_frames: Option<u64>,
     /// Views of each clip.
     pub views: u32,
+    /// Names of the numbers that are drawn for each, in the order of [`Header::drawn`].
+    pub drawn: Vec<Arc<str>>,
+    /// Whether a mask comes with each.
+    pub masking: Masking,
+}
+
+/// Whether a mask comes with signals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Masking {
+    /// None.
+    #[default]
+    None,
+    /// A mask that says which frames are not to be seen; what was there still is.
+    Marked,
+    /// A mask, and something else stands where it is.
+    Filled,
+}
+
+impl SignalType {
+    /// Audio of which nothing is known but this, one view of each.
+    pub fn audio(rate: Option<u32>, channels: Option<u16>, unit: Unit) -> Self {
+        Self {
+            rate,
+            hop: 1,
+            channels,
+            planes: 1,
+            unit,
+            frames: None,
+            most_frames: None,
+            views: 1,
+            drawn: Vec::new(),
+            masking: Masking::None,
+        }
+    }
+
+    /// Adds the name of a number that is drawn. One that is there already gets a number: `gain_db`, `gain_db_2`.
+    pub fn draws(&mut self, name: &str) {
+        let name = free(name, |name| self.drawn.iter().any(|known| **known == *name));
+        self.drawn.push(name);
+    }
+}
+
+/// A name, with a number where it is taken.
+fn free(name: &str, taken: impl Fn(&str) -> bool) -> Arc<str> {
+    let mut free: Arc<str> = name.into();
+    let mut number = 1;
+    while taken(&free) {
+        number += 1;
+        free = format!("{name}_{number}").into();
+    }
+    free
 }
 
 /// What one signal is.
@@ -86,10 +139,30 @@ pub struct Header {
     pub hop: u32,
     /// Values a frame.
     pub channels: u16,
+    /// Planes that the channels are made of, as in [`SignalType`].
+    pub planes: u16,
     /// Number of frames, where it is known at the begin (always for clips).
     pub frames: Option<u64>,
     /// Which of several views of the same clip.
     pub view: u32,
+    /// What was drawn for it, as [`SignalType::drawn`] names it; nothing where a step did not apply.
+    pub drawn: Vec<(Arc<str>, Option<f64>)>,
+    /// The frames that a mask covers: from, and up to but not including; in order and apart.
+    pub mask: Option<Arc<[(u64, u64)]>>,
+}
+
+impl Header {
+    /// The header of audio: the only view of it, with nothing drawn and nothing masked.
+    pub fn audio(item: Arc<str>, start: u64, rate: u32, channels: u16, frames: Option<u64>) -> Self {
+        let (drawn, mask) = (Vec::new(), None);
+        Self { item, start, rate, hop: 1, channels, planes: 1, frames, view: 0, drawn, mask }
+    }
+
+    /// Adds a number that was drawn, or that none was, under the name that [`SignalType::draws`] gives it.
+    pub fn draw(&mut self, name: &str, number: Option<f64>) {
+        let name = free(name, |name| self.drawn.iter().any(|(known, _)| **known == *name));
+        self.drawn.push((name, number));
+    }
 }
 
 /// Consecutive frames of a signal, at most about a second of them; one row of samples a channel.

@@ -59,7 +59,14 @@ impl Stage {
             operator: self.declaration.name.to_owned(),
             version: self.declaration.version,
             parameters: self.parameters(),
+            sides: Vec::new(),
         }
+    }
+
+    /// The stages that an item operator reads besides its main input, with their ports.
+    pub fn sides(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
+        let ports = self.inputs.iter().skip(1);
+        ports.flat_map(|(port, reads)| reads.iter().map(|read| (*port, *read)))
     }
 
     /// All stages that it reads.
@@ -75,6 +82,11 @@ impl Stage {
     /// Whether what it gives is kept.
     pub fn materialises(&self) -> bool {
         matches!(self.operator.body(), Body::Sink(_) | Body::Tabulate(_) | Body::Dataset(_))
+    }
+
+    /// Whether it reads or changes signals, item after item.
+    pub fn streams(&self) -> bool {
+        matches!(self.operator.body(), Body::Read(_) | Body::Map(_))
     }
 
     /// Whether it opens items.

@@ -1,13 +1,13 @@
 //! A band of frequencies alone.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::biquad::Biquad;
-use super::range::{Range, draw, half, within};
+use super::drawing::Drawing;
+use super::range::{Range, half, within};
 use super::step::Change;
 
 /// Keeps a band of frequencies: a second-order Butterworth high-pass at its lower edge and a low-pass at its upper
@@ -54,12 +54,17 @@ impl Change for BandPass {
         Err(format!("`centre` must stay below half the rate, {half} Hz"))
     }
 
-    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
-        let (centre, rate) = (draw(self.centre, random), f64::from(rate));
-        let half_width = centre * draw(self.bandwidth_fraction, random) / 2.0;
+    fn draws(&self) -> &'static [&'static str] {
+        &["centre_hz", "bandwidth_fraction"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let (centre, rate) = (draw.number(0, self.centre), f64::from(draw.rate));
+        let half_width = centre * draw.number(1, self.bandwidth_fraction) / 2.0;
         Biquad::high_pass(centre - half_width, rate).run(clip);
         if centre + half_width < rate / 2.0 {
             Biquad::low_pass(centre + half_width, rate).run(clip);
         }
+        Ok(())
     }
 }

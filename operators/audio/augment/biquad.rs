@@ -4,6 +4,12 @@
 
 use etude_pipeline::flow::Block;
 
+/// Samples that are filtered together.
+const STEP: usize = 4;
+
+/// What a state, or a sample, gives to each of the outputs that follow.
+type Outputs = [f64; STEP];
+
 /// A filter of second order, in direct form II transposed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Biquad {
@@ -31,15 +37,53 @@ impl Biquad {
 
     /// Filters all channels in place, from silence.
     pub fn run(&self, clip: &mut Block) {
+        let steps = self.steps();
         for channel in 0..clip.channels() {
-            let (mut s1, mut s2) = (0.0, 0.0);
-            for sample in clip.channel_mut(channel) {
-                let x = f64::from(*sample);
-                let y = self.b[0] * x + s1;
-                s1 = self.b[1] * x - self.a[0] * y + s2;
-                s2 = self.b[2] * x - self.a[1] * y;
-                *sample = y as f32;
-            }
+            let mut state = [0.0; 2];
+            let (whole, rest) = clip.channel_mut(channel).as_chunks_mut();
+            whole.iter_mut().for_each(|samples| steps.next(samples, &mut state));
+            rest.iter_mut().for_each(|sample| *sample = self.next(f64::from(*sample), &mut state) as f32);
         }
+    }
+
+    fn next(&self, x: f64, [s1, s2]: &mut [f64; 2]) -> f64 {
+        let y = self.b[0] * x + *s1;
+        *s1 = self.b[1] * x - self.a[0] * y + *s2;
+        *s2 = self.b[2] * x - self.a[1] * y;
+        y
+    }
+
+    /// The same, several samples at a time: it is linear, so what comes out is the sum of what each sample and each
+    /// state alone would give.
+    fn steps(&self) -> Steps {
+        let run = |samples: [f64; STEP], mut state: [f64; 2]| {
+            let outputs = samples.map(|x| self.next(x, &mut state));
+            (outputs, state)
+        };
+        let one = |at: usize| std::array::from_fn(|index| if index == at { 1.0 } else { 0.0 });
+        let samples: [_; STEP] = std::array::from_fn(|at| run(one(at), [0.0; 2]));
+        let states = [run([0.0; STEP], [1.0, 0.0]), run([0.0; STEP], [0.0, 1.0])];
+        Steps { samples, states }
+    }
+}
+
+/// What each sample and each state gives to the outputs and to the next state.
+struct Steps {
+    samples: [(Outputs, [f64; 2]); STEP],
+    states: [(Outputs, [f64; 2]); 2],
+}
+
+impl Steps {
+    fn next(&self, samples: &mut [f32; STEP], state: &mut [f64; 2]) {
+        let (mut outputs, mut next) = ([0.0; STEP], [0.0; 2]);
+        let mut add = |x: f64, (out, following): &(Outputs, [f64; 2])| {
+            outputs.iter_mut().zip(out).for_each(|(sum, part)| *sum += x * part);
+            next.iter_mut().zip(following).for_each(|(sum, part)| *sum += x * part);
+        };
+        // The states last: they are what is waited for.
+        samples.iter().zip(&self.samples).for_each(|(sample, parts)| add(f64::from(*sample), parts));
+        state.iter().zip(&self.states).for_each(|(state, parts)| add(*state, parts));
+        *samples = outputs.map(|output| output as f32);
+        *state = next;
     }
 }

@@ -1,12 +1,13 @@
 //! Peaks cut off.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::range::{Range, draw, half, within};
+use super::drawing::Drawing;
+use super::quantile::quantiles;
+use super::range::{Range, half, within};
 use super::step::Change;
 
 /// Cuts off its peaks, above and below.
@@ -26,18 +27,6 @@ fn percent() -> Range {
     [0.0, 40.0]
 }
 
-/// The value below which a fraction of all values lies, between two of them in a straight line (as NumPy has it). The
-/// values come into another order.
-pub fn quantile(values: &mut [f32], fraction: f64) -> f32 {
-    let Some(last) = values.len().checked_sub(1) else { return 0.0 };
-    let place = fraction * last as f64;
-    let below = (place.floor() as usize).min(last);
-    let (_, low, rest) = values.select_nth_unstable_by(below, f32::total_cmp);
-    let low = *low;
-    let high = rest.iter().copied().min_by(f32::total_cmp).unwrap_or(low);
-    low + (f64::from(high - low) * (place - below as f64)) as f32
-}
-
 impl Change for Clipping {
     fn p(&self) -> f64 {
         self.p
@@ -47,11 +36,16 @@ impl Change for Clipping {
         within(self.percent, (0.0, 100.0), "%", "percent")
     }
 
-    fn apply(&self, clip: &mut Block, _: u32, random: &mut Random) {
-        let half = draw(self.percent, random) / 200.0;
-        let mut sorted = clip.samples().to_vec();
-        let (low, high) = (quantile(&mut sorted, half), quantile(&mut sorted, 1.0 - half));
+    fn draws(&self) -> &'static [&'static str] {
+        &["percent"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let half = draw.number(0, self.percent) / 200.0;
+        let [low, high] = quantiles(clip.samples(), [half, 1.0 - half], |sample| sample);
         // Of half the samples each the two are one.
-        clip.samples_mut().iter_mut().for_each(|sample| *sample = sample.max(low).min(high.max(low)));
+        let high = high.max(low);
+        clip.samples_mut().iter_mut().for_each(|sample| *sample = sample.max(low).min(high));
+        Ok(())
     }
 }

@@ -1,11 +1,12 @@
 //! The clip once more, later.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
+use etude_pipeline::operator::{Invalid, Step};
 use etude_pipeline::random::Random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
 
@@ -20,9 +21,9 @@ pub struct Delay {
     /// Shortest and longest delay in milliseconds, 0 to 60000. One longer than the clip adds nothing.
     #[serde(default = "milliseconds")]
     milliseconds: Range,
-    /// Only delays that are so many milliseconds apart, from the shortest on; 0 for any.
+    /// Only delays that are so many milliseconds apart, from the shortest on, 0 to 60000; 0 for any.
     #[serde(default = "interval")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 60000))]
     interval: f64,
     /// How loud it is added, 0 to 1.
     #[serde(default = "half")]
@@ -60,16 +61,38 @@ impl Change for Delay {
         Invalid::unless((0.0..=1.0).contains(&self.volume), "volume", "must be from 0 to 1")
     }
 
-    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
-        let frames = (self.draw(random) / 1000.0 * f64::from(rate)).round() as usize;
-        let volume = self.volume as f32;
-        for channel in 0..clip.channels() {
-            let samples = clip.channel_mut(channel);
-            // From the end, so that what is added is as it was.
-            for at in (0..samples.len()).rev() {
-                let late = at.checked_sub(frames).map_or(0.0, |from| samples[from]);
-                samples[at] = (samples[at] + volume * late) / 2.0;
-            }
-        }
+    fn draws(&self) -> &'static [&'static str] {
+        &["milliseconds"]
     }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let milliseconds = self.draw(&mut draw.random);
+        draw.note(0, milliseconds);
+        let late = (milliseconds / 1000.0 * f64::from(draw.rate)).round() as usize;
+        for channel in 0..clip.channels() {
+            add(clip.channel_mut(channel), late, self.volume as f32);
+        }
+        Ok(())
+    }
+}
+
+/// Adds samples once more, so many later, and halves them.
+fn add(samples: &mut [f32], late: usize, volume: f32) {
+    if late == 0 {
+        samples.iter_mut().for_each(|sample| *sample = (*sample + volume * *sample) / 2.0);
+        return;
+    }
+    let mut end = samples.len();
+    // From the end, so that what is added is as it was.
+    while end > late {
+        let begin = late.max(end - late);
+        let (before, behind) = samples.split_at_mut(begin);
+        let added = &before[begin - late..end - late];
+        behind[..end - begin]
+            .iter_mut()
+            .zip(added)
+            .for_each(|(sample, other)| *sample = (*sample + volume * other) / 2.0);
+        end = begin;
+    }
+    samples[..end].iter_mut().for_each(|sample| *sample /= 2.0);
 }

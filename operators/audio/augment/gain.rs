@@ -1,12 +1,12 @@
 //! Louder or softer.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::range::{Range, decibels, draw, half, within};
+use super::drawing::Drawing;
+use super::range::{Range, decibels, half, within};
 use super::step::Change;
 
 /// Makes it louder or softer.
@@ -35,8 +35,13 @@ impl Change for Gain {
         within(self.db, (-120.0, 120.0), "dB", "db")
     }
 
-    fn apply(&self, clip: &mut Block, _: u32, random: &mut Random) {
-        let factor = decibels(draw(self.db, random)) as f32;
+    fn draws(&self) -> &'static [&'static str] {
+        &["db"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let factor = decibels(draw.number(0, self.db)) as f32;
         clip.samples_mut().iter_mut().for_each(|sample| *sample *= factor);
+        Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! High frequencies alone.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::biquad::Biquad;
-use super::range::{Range, draw, half, within};
+use super::drawing::Drawing;
+use super::range::{Range, half, within};
 use super::step::Change;
 
 /// Takes low frequencies away: second-order Butterworth, 12 dB an octave.
@@ -44,7 +44,13 @@ impl Change for HighPass {
         Err(format!("`cutoff` must stay below half the rate, {half} Hz"))
     }
 
-    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
-        Biquad::high_pass(draw(self.cutoff, random), f64::from(rate)).run(clip);
+    fn draws(&self) -> &'static [&'static str] {
+        &["cutoff_hz"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let cutoff = draw.number(0, self.cutoff);
+        Biquad::high_pass(cutoff, f64::from(draw.rate)).run(clip);
+        Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! Low frequencies alone.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::biquad::Biquad;
-use super::range::{Range, draw, half, within};
+use super::drawing::Drawing;
+use super::range::{Range, half, within};
 use super::step::Change;
 
 /// Takes high frequencies away: second-order Butterworth, 12 dB an octave.
@@ -36,10 +36,15 @@ impl Change for LowPass {
         within(self.cutoff, (1.0, 192_000.0), "Hz", "cutoff")
     }
 
-    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
-        let cutoff = draw(self.cutoff, random);
-        if cutoff < f64::from(rate) / 2.0 {
-            Biquad::low_pass(cutoff, f64::from(rate)).run(clip);
+    fn draws(&self) -> &'static [&'static str] {
+        &["cutoff_hz"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let (cutoff, rate) = (draw.number(0, self.cutoff), f64::from(draw.rate));
+        if cutoff < rate / 2.0 {
+            Biquad::low_pass(cutoff, rate).run(clip);
         }
+        Ok(())
     }
 }

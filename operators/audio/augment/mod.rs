@@ -1,32 +1,43 @@
 //! Changes clips at random.
 
+mod background;
 mod band_pass;
 mod biquad;
+mod chain;
 mod clipping;
+mod convolution;
 mod delay;
+mod drawing;
 mod fade;
 mod gain;
 mod high_pass;
+mod impulse;
+mod level;
 mod low_pass;
 mod noise;
 mod pitch_shift;
 mod polarity;
+mod quantile;
 mod range;
 mod reverb;
 mod reverse;
 mod shift;
+mod side;
+mod sounds;
 mod step;
 mod tanh_distortion;
 mod time_mask;
+mod time_stretch;
+mod vocoder;
+mod work;
 
-use etude_pipeline::flow::{Block, Flow, Header};
-use etude_pipeline::operator::{
-    self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step as Outcome,
-};
+use etude_pipeline::flow::{Flow, SignalType};
+use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Names, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use step::{Draw, Step};
+use step::Step;
+use work::Work;
 
 /// Changes clips at random, by a chain of steps in the order in which they are given.
 ///
@@ -34,30 +45,82 @@ use step::{Draw, Step};
 /// item, start, epoch, view) and the step's place in the chain: what is put behind it changes nothing of it.
 /// Names and ranges are audiomentations' where it has them. All channels of a clip get the same, but for noise,
 /// which is drawn for each.
+///
+/// What was drawn for a clip is kept in columns such as `gain_db`: a step's name and that of its number. They are
+/// empty where a step did not apply.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
     /// The steps, each a name with its parameters.
     chain: Vec<Step>,
+    /// The views that are changed, by number from 0 on; all of them unless given. The others stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    views: Option<Vec<u32>>,
 }
 
 impl Declare for Augment {
     const NAME: &'static str = "augment";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Item;
-    const PORTS: &'static [Port] = &[crate::SIGNAL];
+    const PORTS: &'static [Port] = &[crate::SIGNAL, side::BACKGROUND, side::IMPULSES];
+}
+
+impl Augment {
+    /// Each stage beside the main one has a step that takes its clips, and each such step a stage.
+    fn check_side(&self, inputs: &Inputs<'_>, signal: &SignalType) -> Result<(), Invalid> {
+        let mut used = Vec::new();
+        chain::each(&self.chain, "chain", &mut |at, step, change| {
+            let Some(&Port { name, .. }) = change.port() else { return Ok(()) };
+            used.push(name);
+            let message = format!(
+                "`{step}` takes clips of another stage: name one that `op: shards` keeps, `{name}: STAGE`"
+            );
+            Invalid::unless(!inputs.many(name).is_empty(), at, message)
+        })?;
+        for Port { name, .. } in &Self::PORTS[1..] {
+            for flow in inputs.many(name) {
+                let message =
+                    format!("`{name}` names a stage, but the chain has no step that takes its clips");
+                Invalid::unless(used.contains(name), name, message)?;
+                side::suits(name, flow, signal)
+                    .map_err(|message| Invalid { parameter: (*name).into(), message })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a view is changed.
+    fn changes(&self, view: u32) -> bool {
+        self.views.as_ref().is_none_or(|views| views.contains(&view))
+    }
 }
 
 impl Operator for Augment {
     fn check(&self) -> Result<(), Invalid> {
-        step::check_all(&self.chain, "chain", "chain")
+        crate::check_views(self.views.as_deref())?;
+        chain::check_all(&self.chain, "chain", "chain")
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::clips(inputs)?;
-        if let Some(rate) = signal.rate {
-            self.chain.iter().try_for_each(|step| step.suits(rate))?;
-        }
+        self.output_named(inputs, &Names::default()).map_err(|invalid| invalid.message)
+    }
+
+    fn output_named(&self, inputs: &Inputs<'_>, _: &Names<'_>) -> Result<Flow, Invalid> {
+        let unnamed = |message: String| Invalid { parameter: String::new(), message };
+        let mut signal = crate::clips(inputs).map_err(unnamed)?;
+        crate::suit_views(self.views.as_deref(), signal.views)
+            .map_err(|message| Invalid { parameter: "views".into(), message })?;
+        self.check_side(inputs, &signal)?;
+        chain::each(&self.chain, "chain", &mut |at, step, change| {
+            if let Some(rate) = signal.rate {
+                change.suits(rate).map_err(|message| Invalid {
+                    parameter: at.into(),
+                    message: format!("{step}: {message}"),
+                })?;
+            }
+            Ok(())
+        })?;
+        chain::names(&self.chain).iter().for_each(|name| signal.draws(name));
         Ok(Flow::Signal(signal))
     }
 
@@ -65,49 +128,20 @@ impl Operator for Augment {
         true
     }
 
+    fn memory(&self) -> u64 {
+        let mut bytes = 0;
+        let _ = chain::each(&self.chain, "chain", &mut |_, _, change| {
+            if change.port().is_some_and(|port| *port == side::IMPULSES) {
+                bytes = impulse::KEPT as u64;
+            }
+            Ok::<(), ()>(())
+        });
+        bytes
+    }
+
     fn body(&self) -> Body {
         let augment = self.clone();
-        Body::Map(Box::new(move |context| {
-            Box::new(Work { augment: augment.clone(), context, header: None, planes: Vec::new() })
-        }))
-    }
-}
-
-/// What a step does may depend on the whole clip, so a clip is collected first.
-struct Work {
-    augment: Augment,
-    context: Context,
-    header: Option<Header>,
-    planes: Vec<Vec<f32>>,
-}
-
-impl operator::Map for Work {
-    fn begin(&mut self, header: &Header, _: &mut dyn Output) -> Outcome {
-        self.planes.resize_with(usize::from(header.channels), Vec::new);
-        self.planes.iter_mut().for_each(Vec::clear);
-        self.header = Some(header.clone());
-        Ok(())
-    }
-
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Outcome {
-        for (channel, plane) in self.planes.iter_mut().enumerate() {
-            plane.extend_from_slice(block.channel(channel));
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, output: &mut dyn Output) -> Outcome {
-        let Some(header) = self.header.take() else { return Ok(()) };
-        let mut clip = Block::planar(self.planes.len(), self.planes.concat());
-        let random = |place: &str| {
-            let key = format!("{place}\0{}", header.item);
-            self.context.random(&key, header.start, header.view)
-        };
-        let draw = Draw { rate: header.rate, random: &random };
-        step::apply_all(&self.augment.chain, "chain", &mut clip, &draw);
-        output.begin(&header)?;
-        crate::give(&clip, self.context.block, output)?;
-        output.end()
+        Body::Map(Box::new(move |context| Box::new(Work::new(augment.clone(), context))))
     }
 }
 

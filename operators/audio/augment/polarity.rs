@@ -1,10 +1,11 @@
 //! Upside down.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::Step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawing::Drawing;
 use super::range::half;
 use super::step::Change;
 
@@ -23,7 +24,13 @@ impl Change for Polarity {
         self.p
     }
 
-    fn apply(&self, clip: &mut Block, _: u32, _: &mut Random) {
+    fn draws(&self) -> &'static [&'static str] {
+        &["applied"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
         clip.samples_mut().iter_mut().for_each(|sample| *sample = -*sample);
+        draw.note(0, 1.0);
+        Ok(())
     }
 }

@@ -1,15 +1,9 @@
 //! What numbers are drawn from.
 
 use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
 
 /// A range [low, high] that a number is drawn from, uniformly.
 pub type Range = [f64; 2];
-
-/// Draws from a range.
-pub fn draw(range: Range, random: &mut Random) -> f64 {
-    random.range(range[0], range[1])
-}
 
 /// Whether a range is within limits.
 pub fn within(range: Range, (low, high): (f64, f64), unit: &str, name: &str) -> Result<(), Invalid> {

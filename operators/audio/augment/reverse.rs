@@ -1,10 +1,11 @@
 //! Backwards.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::Step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawing::Drawing;
 use super::range::half;
 use super::step::Change;
 
@@ -23,9 +24,15 @@ impl Change for Reverse {
         self.p
     }
 
-    fn apply(&self, clip: &mut Block, _: u32, _: &mut Random) {
+    fn draws(&self) -> &'static [&'static str] {
+        &["applied"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
         for channel in 0..clip.channels() {
             clip.channel_mut(channel).reverse();
         }
+        draw.note(0, 1.0);
+        Ok(())
     }
 }

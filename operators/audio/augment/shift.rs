@@ -1,13 +1,13 @@
 //! Earlier or later.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawing::Drawing;
 use super::fade::rising;
-use super::range::{Range, draw, half, within};
+use super::range::{Range, half, within};
 use super::step::Change;
 
 /// Moves it in time; what leaves at one end comes in at the other.
@@ -52,15 +52,21 @@ impl Change for Shift {
         Invalid::unless((0.0..=60.0).contains(&self.fade), "fade", "must be from 0 to 60 s")
     }
 
-    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
-        let frames = clip.frames();
-        let by = (draw(self.fraction, random) * frames as f64).round() as i64;
+    fn draws(&self) -> &'static [&'static str] {
+        &["seconds"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let (frames, rate) = (clip.frames(), f64::from(draw.rate));
+        let fraction = draw.random.range(self.fraction[0], self.fraction[1]);
+        let by = (fraction * frames as f64).round() as i64;
+        draw.note(0, by as f64 / rate);
         if by == 0 {
-            return;
+            return Ok(());
         }
         // Where the first frame comes to lie, which is where the seam is.
         let seam = by.rem_euclid(frames as i64) as usize;
-        let fade = (self.fade * f64::from(rate)).round() as usize;
+        let fade = (self.fade * rate).round() as usize;
         for channel in 0..clip.channels() {
             let samples = clip.channel_mut(channel);
             samples.rotate_right(seam);
@@ -77,5 +83,6 @@ impl Change for Shift {
             before[ends..].iter_mut().zip(rising(out).rev()).for_each(|(sample, factor)| *sample *= factor);
             after[..into].iter_mut().zip(rising(into)).for_each(|(sample, factor)| *sample *= factor);
         }
+        Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! A part of the clip in silence.
 
 use etude_pipeline::flow::Block;
-use etude_pipeline::operator::Invalid;
-use etude_pipeline::random::Random;
+use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawing::Drawing;
 use super::fade::rising;
-use super::range::{Range, draw, half, within};
+use super::range::{Range, half, within};
 use super::step::Change;
 
 /// Silences a part of it, anywhere, with fades.
@@ -45,15 +45,24 @@ impl Change for TimeMask {
         Invalid::unless((0.0..=60.0).contains(&self.fade), "fade", "must be from 0 to 60 s")
     }
 
-    fn apply(&self, clip: &mut Block, rate: u32, random: &mut Random) {
-        let length = (draw(self.part, random) * clip.frames() as f64).round() as usize;
-        let start = random.below((clip.frames() - length) as u64 + 1) as usize;
-        let fade = ((self.fade * f64::from(rate)).round() as usize).min(length / 2);
+    fn draws(&self) -> &'static [&'static str] {
+        &["start_seconds", "seconds"]
+    }
+
+    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+        let rate = f64::from(draw.rate);
+        let part = draw.random.range(self.part[0], self.part[1]);
+        let length = (part * clip.frames() as f64).round() as usize;
+        let start = draw.random.below((clip.frames() - length) as u64 + 1) as usize;
+        let fade = ((self.fade * rate).round() as usize).min(length / 2);
         for channel in 0..clip.channels() {
             let part = &mut clip.channel_mut(channel)[start..start + length];
             part[..fade].iter_mut().zip(rising(fade).rev()).for_each(|(sample, factor)| *sample *= factor);
             part[fade..length - fade].fill(0.0);
             part[length - fade..].iter_mut().zip(rising(fade)).for_each(|(sample, factor)| *sample *= factor);
         }
+        draw.note(0, start as f64 / rate);
+        draw.note(1, length as f64 / rate);
+        Ok(())
     }
 }

@@ -109,15 +109,7 @@ impl Operator for Decode {
             other => return Err(format!("expects the items of a scan, not {other}")),
         }
         let channels = if self.channels == Channels::Keep { None } else { Some(1) };
-        Ok(Flow::Signal(SignalType {
-            rate: None,
-            hop: 1,
-            channels,
-            unit: Unit::Recording,
-            frames: None,
-            most_frames: None,
-            views: 1,
-        }))
+        Ok(Flow::Signal(SignalType::audio(None, channels, Unit::Recording)))
     }
 
     fn body(&self) -> Body {
@@ -178,15 +170,8 @@ fn read_watched(
         }
     }
     let channels = if decode.channels == Channels::Keep { stream.channels() } else { 1 };
-    let mut header = Some(Header {
-        item: item.key.clone(),
-        start,
-        rate: stream.rate(),
-        hop: 1,
-        channels: u16::try_from(channels).unwrap_or(u16::MAX),
-        frames: None,
-        view: 0,
-    });
+    let places = u16::try_from(channels).unwrap_or(u16::MAX);
+    let mut header = Some(Header::audio(item.key.clone(), start, stream.rate(), places, None));
     let mut gather = Gather::new(channels, context.block);
     let (mut skipped, mut not_finite) = (0, 0);
     let rate = f64::from(stream.rate());

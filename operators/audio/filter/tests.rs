@@ -141,6 +141,7 @@ fn a_long_recording_ends_early() {
         epoch: 0,
         block: 100,
         cancel: Default::default(),
+        sides: Default::default(),
     };
     let (mut map, mut output) = (make(context), Outcome::default());
     let (header, samples) = recording(&[square(0.5, 101)]);

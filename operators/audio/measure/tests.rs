@@ -5,7 +5,7 @@ use etude_pipeline::random::Random;
 use super::*;
 
 fn header(rate: u32, channels: u16) -> Header {
-    Header { item: Arc::from("a.wav"), start: 0, rate, hop: 1, channels, frames: None, view: 0 }
+    Header::audio(Arc::from("a.wav"), 0, rate, channels, None)
 }
 
 fn measure(rate: u32, signal: &Block, block: usize) -> Measure {

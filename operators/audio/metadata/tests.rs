@@ -35,7 +35,7 @@ fn wav(rate: u32, frames: u32, tags: &[(&[u8; 4], &str)]) -> Vec<u8> {
 
 fn context() -> Context {
     let cancel = CancellationToken::new();
-    Context { seed: 0, stage: Arc::from("tags"), epoch: 0, block: 1024, cancel }
+    Context { seed: 0, stage: Arc::from("tags"), epoch: 0, block: 1024, cancel, sides: Default::default() }
 }
 
 fn rows(name: &str, content: &[u8]) -> Result<RecordBatch, Stop> {

@@ -159,7 +159,14 @@ fn a_recording_that_was_not_measured_is_rejected() {
     let Body::Map(make) = operator::<Normalise>(json!({"lufs": -20, "of": "recording"})).body() else {
         panic!()
     };
-    let context = Context { seed: 0, stage: "test".into(), epoch: 0, block: 100, cancel: Default::default() };
+    let context = Context {
+        seed: 0,
+        stage: "test".into(),
+        epoch: 0,
+        block: 100,
+        cancel: Default::default(),
+        sides: Default::default(),
+    };
     let (mut map, mut output) = (make(context), Outcome::default());
     let (header, samples) = recording(&[tone(0.5, 1000)]);
     let rejected = |step| matches!(step, Err(Stop::Rejected { class: "normalise", .. }));
@@ -173,7 +180,14 @@ fn a_recording_that_was_not_measured_is_rejected() {
     assert!(map.begin(&header, &mut output).is_ok());
     // Clips need no first pass.
     let Body::Map(make) = operator::<Normalise>(json!({"lufs": -20})).body() else { panic!() };
-    let context = Context { seed: 0, stage: "test".into(), epoch: 0, block: 100, cancel: Default::default() };
+    let context = Context {
+        seed: 0,
+        stage: "test".into(),
+        epoch: 0,
+        block: 100,
+        cancel: Default::default(),
+        sides: Default::default(),
+    };
     assert!(make(context).survey().is_none());
 }
 

@@ -1,16 +1,15 @@
 //! Keeps clips in Parquet shards.
 
 mod encode;
+mod layout;
 mod quantise;
 mod reader;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray};
-use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use etude_pipeline::flow::{Block, Flow, Header, SignalType};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use etude_pipeline::flow::{Block, Flow, Header, Unit};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Port, Read, Scope, SinkRows, Step, Stop, Storage,
 };
@@ -18,20 +17,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use encode::Encoder;
-pub use reader::{Shard, StoredClip};
+use layout::{Data, Layout, row};
+pub use reader::{Shard, StoredClip, StoredData};
 
 /// Keeps clips in Parquet shards: what stands above is computed once.
 ///
-/// A row is a clip: `item`, `start` (its first frame, at `rate`), `rate`, `channels`, `frames` and
+/// A row is a clip: `item`, `start` (its first frame, at `rate`), `view`, `rate`, `channels`, `frames` and
 /// `audio {bytes, path}`, the layout of Hugging Face's `Audio` feature: a complete audio file,
 /// uncompressed and contiguous in the Parquet file, so that one clip can be fetched by its offset.
 /// Samples beyond full scale are saturated by the 16-bit codecs and counted (`saturated_samples`).
+/// Of features a row has `hop`, `planes` and `values` instead: `channels` times `frames` numbers, channel after
+/// channel. What was drawn above is in `drawn`, a struct of numbers, and masked frames are in `mask`, a list of first
+/// frames and those behind the last.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shards {
-    /// How samples are kept.
+    /// How samples of audio are kept: `flac` unless another is given. Features are always 32-bit floats.
     #[serde(default)]
-    codec: Codec,
+    codec: Option<Codec>,
     /// Megabytes (2^20) of input that a shard aims at, 1 to 65536.
     #[serde(default = "default_megabytes")]
     #[schemars(range(min = 1, max = 65536))]
@@ -58,7 +61,7 @@ pub enum Codec {
 
 impl Declare for Shards {
     const NAME: &'static str = "shards";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -69,10 +72,17 @@ impl Operator for Shards {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::clips(inputs)?;
-        self.codec.check(signal.rate.unwrap_or(1), signal.channels.unwrap_or(1))?;
-        // Rows do not tell views apart.
-        Ok(Flow::Signal(SignalType { views: 1, ..signal }))
+        let signal = crate::signal(inputs)?;
+        if signal.unit != Unit::Clip {
+            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
+        }
+        let codec = self.codec.unwrap_or_default();
+        if signal.hop == 1 {
+            codec.check(signal.rate.unwrap_or(1), signal.channels.unwrap_or(1))?;
+        } else if self.codec.is_some_and(|codec| codec != Codec::F32) {
+            return Err("features are kept as 32-bit floats: leave `codec` out".into());
+        }
+        Ok(Flow::Signal(signal))
     }
 
     fn body(&self) -> Body {
@@ -80,35 +90,12 @@ impl Operator for Shards {
     }
 }
 
-/// What tells `datasets` that `audio` is audio: without it the column is a plain struct there.
-const HUGGING_FACE: &str = concat!(
-    r#"{"info":{"features":{"item":{"dtype":"string","_type":"Value"},"start":{"dtype":"int64","_type":"Value"},"#,
-    r#""rate":{"dtype":"int32","_type":"Value"},"channels":{"dtype":"int32","_type":"Value"},"#,
-    r#""frames":{"dtype":"int64","_type":"Value"},"audio":{"_type":"Audio"}}}}"#
-);
-
-/// The columns of a shard.
-pub fn schema() -> SchemaRef {
-    let metadata = HashMap::from([("huggingface".to_owned(), HUGGING_FACE.to_owned())]);
-    let columns = Schema::new(vec![
-        Field::new("item", DataType::Utf8, false),
-        Field::new("start", DataType::Int64, false),
-        Field::new("rate", DataType::Int32, false),
-        Field::new("channels", DataType::Int32, false),
-        Field::new("frames", DataType::Int64, false),
-        Field::new("audio", DataType::Struct(audio_fields()), true),
-    ]);
-    Arc::new(columns.with_metadata(metadata))
-}
-
-fn audio_fields() -> Fields {
-    // Never null here, but `datasets` takes the column for audio only where it may be.
-    vec![Field::new("bytes", DataType::Binary, true), Field::new("path", DataType::Utf8, true)].into()
-}
-
 impl operator::Sink for Shards {
-    fn schema(&self, _: &Flow) -> SchemaRef {
-        schema()
+    fn schema(&self, output: &Flow) -> SchemaRef {
+        match output {
+            Flow::Signal(signal) => Layout::of(signal).schema(),
+            _ => Arc::new(Schema::empty()),
+        }
     }
 
     fn storage(&self) -> Storage {
@@ -116,8 +103,8 @@ impl operator::Sink for Shards {
     }
 
     fn rows(&self, _: Context) -> Box<dyn SinkRows> {
-        let encoder = Encoder::new(self.codec);
-        Box::new(Rows { codec: self.codec, schema: schema(), header: None, encoder })
+        let codec = self.codec.unwrap_or_default();
+        Box::new(Rows { codec, header: None, layout: None, work: Work::Audio(Encoder::new(codec)) })
     }
 
     fn reader(&self, context: Context) -> Option<Box<dyn Read>> {
@@ -125,11 +112,17 @@ impl operator::Sink for Shards {
     }
 }
 
+/// What a clip's samples are put together with.
+enum Work {
+    Audio(Encoder),
+    Features(Vec<Vec<f32>>),
+}
+
 struct Rows {
     codec: Codec,
-    schema: SchemaRef,
     header: Option<Header>,
-    encoder: Encoder,
+    layout: Option<(Layout, SchemaRef)>,
+    work: Work,
 }
 
 fn failed(error: impl std::fmt::Display) -> Stop {
@@ -138,50 +131,51 @@ fn failed(error: impl std::fmt::Display) -> Stop {
 
 impl SinkRows for Rows {
     fn begin(&mut self, header: &Header) -> Step {
-        self.codec.check(header.rate, header.channels).map_err(failed)?;
-        self.encoder.begin(usize::from(header.channels));
+        let channels = usize::from(header.channels);
+        if header.hop == 1 {
+            self.codec.check(header.rate, header.channels).map_err(failed)?;
+        }
+        match (&mut self.work, header.hop) {
+            (Work::Audio(encoder), 1) => encoder.begin(channels),
+            (work, 1) => {
+                let mut encoder = Encoder::new(self.codec);
+                encoder.begin(channels);
+                *work = Work::Audio(encoder);
+            }
+            (work, _) => *work = Work::Features(vec![Vec::new(); channels]),
+        }
+        let layout = Layout::of_clip(header);
+        if self.layout.as_ref().is_none_or(|(known, _)| *known != layout) {
+            let schema = layout.schema();
+            self.layout = Some((layout, schema));
+        }
         self.header = Some(header.clone());
         Ok(())
     }
 
     fn block(&mut self, block: Block) -> Step {
-        (0..block.channels()).for_each(|channel| self.encoder.push(channel, block.channel(channel)));
+        for channel in 0..block.channels() {
+            match &mut self.work {
+                Work::Audio(encoder) => encoder.push(channel, block.channel(channel)),
+                Work::Features(planes) => planes[channel].extend_from_slice(block.channel(channel)),
+            }
+        }
         Ok(())
     }
 
     fn end(&mut self, counters: &mut Vec<(&'static str, u64)>) -> Result<Option<RecordBatch>, Stop> {
-        let Some(header) = self.header.take() else { return Ok(None) };
-        let frames = self.encoder.frames();
-        let (bytes, saturated) = self.encoder.finish(header.rate).map_err(failed)?;
-        counters.push(("saturated_samples", saturated));
-        let path = format!("{}@{}.{}", header.item, header.start, self.codec.extension());
-        let audio = StructArray::try_new(
-            audio_fields(),
-            vec![Arc::new(one(bytes)?), Arc::new(StringArray::from(vec![path.as_str()]))],
-            None,
-        )
-        .map_err(failed)?;
-        let whole = |number: u64| i64::try_from(number).map_err(failed);
-        let batch = RecordBatch::try_new(
-            self.schema.clone(),
-            vec![
-                Arc::new(StringArray::from(vec![&*header.item])),
-                Arc::new(Int64Array::from(vec![whole(header.start)?])),
-                Arc::new(Int32Array::from(vec![i32::try_from(header.rate).map_err(failed)?])),
-                Arc::new(Int32Array::from(vec![i32::from(header.channels)])),
-                Arc::new(Int64Array::from(vec![whole(frames as u64)?])),
-                Arc::new(audio),
-            ],
-        );
-        batch.map(Some).map_err(failed)
+        let (Some(header), Some((_, schema))) = (self.header.take(), &self.layout) else { return Ok(None) };
+        let (frames, data) = match &mut self.work {
+            Work::Audio(encoder) => {
+                let frames = encoder.frames();
+                let (bytes, saturated) = encoder.finish(header.rate).map_err(failed)?;
+                counters.push(("saturated_samples", saturated));
+                let view = if header.view == 0 { String::new() } else { format!(".{}", header.view) };
+                let path = format!("{}@{}{view}.{}", header.item, header.start, self.codec.extension());
+                (frames, Data::Audio(bytes, path))
+            }
+            Work::Features(planes) => (planes.first().map_or(0, Vec::len), Data::Values(planes.concat())),
+        };
+        row(schema, &header, frames, data).map(Some).map_err(failed)
     }
-}
-
-/// A column of one value, without a copy.
-fn one(bytes: Vec<u8>) -> Result<BinaryArray, Stop> {
-    let length = i32::try_from(bytes.len()).map_err(|_| {
-        failed(format!("a clip of {} bytes is too long for a row, which has 2 GiB", bytes.len()))
-    })?;
-    let offsets = OffsetBuffer::new(vec![0, length].into());
-    BinaryArray::try_new(offsets, Buffer::from_vec(bytes), None).map_err(failed)
 }

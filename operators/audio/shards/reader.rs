@@ -5,7 +5,10 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, AsArray, BinaryArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray,
+};
 use etude_pipeline::Error;
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Context, Item, Output, Read, Step, Stop};
@@ -19,8 +22,21 @@ use crate::decode::{Failure, Stream};
 
 /// Clips read at a time.
 const BATCH: usize = 8;
-/// The columns that make a clip.
-const NEEDED: [&str; 6] = ["item", "start", "rate", "channels", "frames", "audio.bytes"];
+/// The columns that make a clip; which of them a shard has depends on what it holds.
+const NEEDED: [&str; 12] = [
+    "item",
+    "start",
+    "view",
+    "rate",
+    "channels",
+    "frames",
+    "hop",
+    "planes",
+    "drawn",
+    "mask",
+    "audio.bytes",
+    "values",
+];
 
 /// An open shard. Each row is a page of its own, so any run of rows is read without the others.
 pub struct Shard {
@@ -31,13 +47,73 @@ pub struct Shard {
 
 /// A clip as a shard holds it.
 pub struct StoredClip<'a> {
-    pub item: &'a str,
-    pub start: u64,
-    pub rate: u32,
-    pub channels: u16,
-    pub frames: u64,
+    pub header: Header,
+    pub data: StoredData<'a>,
+}
+
+/// What a shard holds of a clip.
+pub enum StoredData<'a> {
     /// A complete audio file.
-    pub bytes: &'a [u8],
+    Audio(&'a [u8]),
+    /// Values of the first channel, then of the second, and so on.
+    Values(&'a [f32]),
+}
+
+impl StoredClip<'_> {
+    /// All of its samples.
+    ///
+    /// Errors: it is not what was stored.
+    pub fn samples(&self) -> Result<Block, Stop> {
+        let channels = usize::from(self.header.channels);
+        let frames = self.header.frames.unwrap_or(0) as usize;
+        let mut planes = vec![Vec::with_capacity(frames); channels];
+        self.blocks(usize::MAX, |block| {
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                plane.extend_from_slice(block.channel(channel));
+            }
+            Ok(())
+        })?;
+        Ok(Block::planar(channels, planes.concat()))
+    }
+
+    /// Its samples in blocks of at most `length` frames.
+    fn blocks(&self, length: usize, mut take: impl FnMut(Block) -> Step) -> Step {
+        // What was stored was good: if it is not now, the store is damaged, not the recording.
+        let damaged = |what: String| Stop::Transient { message: format!("a stored clip is damaged: {what}") };
+        let stored = self.header.frames.unwrap_or(0);
+        let channels = usize::from(self.header.channels);
+        match self.data {
+            StoredData::Audio(bytes) => {
+                let failed = |failure: Failure| damaged(format!("{failure:?}"));
+                let mut stream = Stream::open(Box::new(Cursor::new(bytes.to_vec())), None).map_err(failed)?;
+                if stream.channels() != channels {
+                    return Err(damaged(format!("it has {} channels, not {channels}", stream.channels())));
+                }
+                while let Some(planes) = stream.packet().map_err(failed)? {
+                    let samples = planes.iter().flatten().copied().collect();
+                    take(Block::planar(planes.len(), samples))?;
+                }
+                if stream.frames() != stored {
+                    return Err(damaged(format!("it has {} frames, not {stored}", stream.frames())));
+                }
+            }
+            StoredData::Values(values) => {
+                let frames = usize::try_from(stored).unwrap_or(usize::MAX);
+                if channels == 0 || frames.checked_mul(channels) != Some(values.len()) {
+                    let found = values.len();
+                    return Err(damaged(format!("it has {found} values, not {channels} times {stored}")));
+                }
+                let mut from = 0;
+                while from < frames {
+                    let to = frames.min(from.saturating_add(length.max(1)));
+                    let samples = values.chunks_exact(frames).flat_map(|plane| &plane[from..to]).copied();
+                    take(Block::planar(channels, samples.collect()))?;
+                    from = to;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Shard {
@@ -117,36 +193,98 @@ impl Shard {
 struct Columns<'a> {
     item: &'a StringArray,
     start: &'a Int64Array,
+    view: &'a Int32Array,
     rate: &'a Int32Array,
     channels: &'a Int32Array,
     frames: &'a Int64Array,
-    bytes: &'a BinaryArray,
+    drawn: Vec<(Arc<str>, &'a Float64Array)>,
+    /// Where each row's spans end, and first frames and those behind the last.
+    mask: Option<(&'a ListArray, &'a Int64Array)>,
+    data: ColumnsOf<'a>,
+}
+
+enum ColumnsOf<'a> {
+    Audio(&'a BinaryArray),
+    /// Hop, planes and values.
+    Features(&'a Int32Array, &'a Int32Array, &'a ListArray, &'a Float32Array),
 }
 
 impl<'a> Columns<'a> {
     fn of(batch: &'a RecordBatch) -> Option<Self> {
-        let audio = batch.column_by_name("audio")?.as_struct_opt()?;
+        let short = |name: &str| batch.column_by_name(name)?.as_primitive_opt();
+        let long = |name: &str| batch.column_by_name(name)?.as_primitive_opt();
+        let mut drawn = Vec::new();
+        if let Some(column) = batch.column_by_name("drawn") {
+            let column = column.as_struct_opt()?;
+            for (name, numbers) in column.column_names().into_iter().zip(column.columns()) {
+                drawn.push((Arc::from(name), numbers.as_primitive_opt()?));
+            }
+        }
+        let mask = match batch.column_by_name("mask") {
+            Some(column) => {
+                let lists = column.as_list_opt::<i32>()?;
+                let edges = lists.values().as_fixed_size_list_opt()?.values().as_primitive_opt()?;
+                Some((lists, edges))
+            }
+            None => None,
+        };
+        let data = match batch.column_by_name("values") {
+            Some(column) => {
+                let lists = column.as_list_opt::<i32>()?;
+                let values = lists.values().as_primitive_opt()?;
+                ColumnsOf::Features(short("hop")?, short("planes")?, lists, values)
+            }
+            None => {
+                let audio = batch.column_by_name("audio")?.as_struct_opt()?;
+                ColumnsOf::Audio(audio.column_by_name("bytes")?.as_binary_opt()?)
+            }
+        };
         let columns = Self {
             item: batch.column_by_name("item")?.as_string_opt()?,
-            start: batch.column_by_name("start")?.as_primitive_opt()?,
-            rate: batch.column_by_name("rate")?.as_primitive_opt()?,
-            channels: batch.column_by_name("channels")?.as_primitive_opt()?,
-            frames: batch.column_by_name("frames")?.as_primitive_opt()?,
-            bytes: audio.column_by_name("bytes")?.as_binary_opt()?,
+            start: long("start")?,
+            view: short("view")?,
+            rate: short("rate")?,
+            channels: short("channels")?,
+            frames: long("frames")?,
+            drawn,
+            mask,
+            data,
         };
         batch.columns().iter().all(|column| column.null_count() == 0).then_some(columns)
     }
 
     fn clip(&self, row: usize) -> StoredClip<'a> {
-        StoredClip {
-            item: self.item.value(row),
-            start: self.start.value(row).unsigned_abs(),
-            rate: self.rate.value(row).unsigned_abs(),
-            channels: u16::try_from(self.channels.value(row)).unwrap_or(u16::MAX),
-            frames: self.frames.value(row).unsigned_abs(),
-            bytes: self.bytes.value(row),
-        }
+        let item = Arc::from(self.item.value(row));
+        let (start, frames) = (self.start.value(row).unsigned_abs(), self.frames.value(row).unsigned_abs());
+        let rate = self.rate.value(row).unsigned_abs();
+        let places = |column: &Int32Array| u16::try_from(column.value(row)).unwrap_or(u16::MAX);
+        let mut header = Header::audio(item, start, rate, places(self.channels), Some(frames));
+        header.view = self.view.value(row).unsigned_abs();
+        header.drawn = (self.drawn.iter())
+            .map(|(name, numbers)| (name.clone(), (!numbers.is_null(row)).then(|| numbers.value(row))))
+            .collect();
+        header.mask = self.mask.map(|(lists, edges)| {
+            let (from, to) = range(lists, row);
+            let spans = edges.values()[2 * from..2 * to].as_chunks::<2>().0;
+            spans.iter().map(|[from, to]| (from.unsigned_abs(), to.unsigned_abs())).collect()
+        });
+        let data = match self.data {
+            ColumnsOf::Audio(bytes) => StoredData::Audio(bytes.value(row)),
+            ColumnsOf::Features(hop, planes, lists, values) => {
+                header.hop = hop.value(row).unsigned_abs();
+                header.planes = places(planes);
+                let (from, to) = range(lists, row);
+                StoredData::Values(&values.values()[from..to])
+            }
+        };
+        StoredClip { header, data }
     }
+}
+
+/// Where a row's list begins and ends.
+fn range(lists: &ListArray, row: usize) -> (usize, usize) {
+    let offsets = lists.value_offsets();
+    (offsets[row] as usize, offsets[row + 1] as usize)
 }
 
 /// Shards that are kept open: items that follow each other by key lie in shards by hash.
@@ -203,26 +341,7 @@ impl Read for Reader {
 
 fn give(clip: &StoredClip<'_>, context: &Context, output: &mut dyn Output) -> Step {
     context.check()?;
-    // What was stored was good: if it is not now, the store is damaged, not the recording.
-    let damaged =
-        |failure: Failure| Stop::Transient { message: format!("a stored clip is damaged: {failure:?}") };
-    let mut stream = Stream::open(Box::new(Cursor::new(clip.bytes.to_vec())), None).map_err(damaged)?;
-    output.begin(&Header {
-        item: Arc::from(clip.item),
-        start: clip.start,
-        rate: clip.rate,
-        hop: 1,
-        channels: clip.channels,
-        frames: Some(clip.frames),
-        view: 0,
-    })?;
-    while let Some(planes) = stream.packet().map_err(damaged)? {
-        let samples = planes.iter().flatten().copied().collect();
-        output.block(Block::planar(planes.len(), samples))?;
-    }
-    if stream.frames() != clip.frames {
-        let message = format!("a stored clip has {} frames, not {}", stream.frames(), clip.frames);
-        return Err(Stop::Transient { message });
-    }
+    output.begin(&clip.header)?;
+    clip.blocks(context.block, |block| output.block(block))?;
     output.end()
 }

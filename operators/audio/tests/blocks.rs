@@ -51,6 +51,7 @@ fn send(path: &Path, operators: &[(&str, Value)], block: usize, output: &mut dyn
         operator: (*operator).into(),
         version: TABLE.get(operator).unwrap().version,
         parameters: parameters.clone(),
+        sides: Vec::new(),
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);

@@ -76,28 +76,6 @@ pub struct Teacher {
     pub end: f64,
 }
 
-/// Spans of frames that the transformer does not see (wav2vec 2.0, section 3.1): a learned vector stands for them.
-///
-/// A share `p` of the frames, drawn without repetition, begin a span: ⌊p · frames + a number drawn from [0, 1)⌋ of
-/// them. Spans may overlap. 0.065 and 10 mask 49 % of a long clip. All clips of a batch have as many masked frames as
-/// the one that has the fewest: of the others some are drawn that are seen after all, as fairseq does it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Mask {
-    /// The share of frames that begin a span, above 0 and at most 1: fairseq's `mask_prob` over its `mask_length`.
-    #[serde(default = "default_p")]
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
-    pub p: f64,
-    /// Frames of a span, 1 to 1000.
-    #[serde(default = "default_length")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub length: usize,
-    /// The least number of spans, 1 to 1000.
-    #[serde(default = "default_least")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub least: usize,
-}
-
 /// A product quantiser whose entries are chosen by a Gumbel softmax (wav2vec 2.0, section 2).
 ///
 /// In training one entry of each group is drawn by its logits, the gradient being the softmax's; elsewhere the
@@ -158,18 +136,6 @@ fn default_end() -> f64 {
     1.0
 }
 
-fn default_p() -> f64 {
-    0.065
-}
-
-fn default_length() -> usize {
-    10
-}
-
-fn default_least() -> usize {
-    2
-}
-
 fn default_groups() -> usize {
     2
 }
@@ -210,12 +176,6 @@ impl Default for Predictor {
 impl Default for Teacher {
     fn default() -> Self {
         Self { decay: default_decay(), end: default_end() }
-    }
-}
-
-impl Default for Mask {
-    fn default() -> Self {
-        Self { p: default_p(), length: default_length(), least: default_least() }
     }
 }
 
@@ -262,15 +222,6 @@ impl Teacher {
     pub fn check(&self) -> Result<(), Invalid> {
         within("teacher.decay", &self.decay, 0.0..=1.0)?;
         within("teacher.end", &self.end, 0.0..=1.0)
-    }
-}
-
-impl Mask {
-    /// Checks the ranges.
-    pub fn check(&self) -> Result<(), Invalid> {
-        above_zero("mask.p", self.p, 1.0)?;
-        within("mask.length", &self.length, 1..=1000)?;
-        within("mask.least", &self.least, 1..=1000)
     }
 }
 

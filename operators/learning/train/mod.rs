@@ -1,11 +1,12 @@
 //! Trains an encoder.
 
 mod head;
+mod mix;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etude_pipeline::flow::{ArtifactType, Flow, SignalType};
+use etude_pipeline::flow::{ArtifactType, Flow, Masking, SignalType};
 use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,9 @@ use crate::optimizer::{Optimizer, Schedule};
 use crate::range::{above_zero, within};
 use crate::worker::Worker;
 
-pub use head::{HIDDEN, Mask, Norm, Predictor, Projector, Quantizer, Teacher};
+pub use etude_audio::mask::Spans as Mask;
+pub use head::{HIDDEN, Norm, Predictor, Projector, Quantizer, Teacher};
+pub use mix::{BatchMix, Mixup};
 
 /// The name of the format.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -43,7 +46,15 @@ pub struct Train {
     /// A copy of encoder and projector that follows them; where an objective looks at one.
     #[serde(default)]
     pub teacher: Option<Teacher>,
-    /// Which frames the encoder does not see; where an objective asks for them.
+    /// Each view with a part of another clip of the batch mixed in, at random.
+    #[serde(default)]
+    pub batch_mix: Option<BatchMix>,
+    /// Each view mixed with that of another clip of the batch.
+    #[serde(default)]
+    pub mixup: Option<Mixup>,
+    /// Which frames the encoder does not see, where an objective asks for them and the clips do not say it themselves
+    /// (`op: mask`): a learned vector stands for them. All clips of a batch have as many masked frames as the one that
+    /// has the fewest: of the others some are drawn that are seen after all, as fairseq does it.
     #[serde(default)]
     pub mask: Option<Mask>,
     /// What makes targets of frames; where an objective has such targets.
@@ -139,7 +150,7 @@ pub fn default_save() -> f64 {
 
 impl Declare for Train {
     const NAME: &'static str = "train";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[
         Port { name: "from", many: false, optional: false, about: "views of clips that shards keep" },
@@ -182,9 +193,18 @@ impl Train {
         Invalid::unless(!needs.mask || frames, &format!("encoder.{}", self.encoder.name()), message)
     }
 
-    fn check_views(&self, views: u32) -> Result<(), String> {
+    fn check_views(&self, views: u32, masking: Masking) -> Result<(), String> {
         let name = self.objective.name();
-        match self.objective.needs().views {
+        let needs = self.objective.needs();
+        match needs.views {
+            // What the first view has at the masked frames of the second.
+            Views::One if views == 2 && masking == Masking::Filled && needs.mask && !needs.quantizer => {
+                Ok(())
+            }
+            _ if views == 1 && masking == Masking::Filled && needs.mask => Err(format!(
+                "{name} predicts what is at masked frames, where `op: mask` has put something else: set `fill: learned`, \
+                 or put `op: crop` with `views: 2` and `op: mask` with `views: [1]` above it"
+            )),
             Views::One if views != 1 => Err(format!(
                 "{name} looks at one view of each clip, not {views}: put `op: crop` with `views: 1` above it"
             )),
@@ -209,7 +229,9 @@ impl Operator for Train {
         self.projector.as_ref().map_or(Ok(()), Projector::check)?;
         self.predictor.as_ref().map_or(Ok(()), Predictor::check)?;
         self.teacher.as_ref().map_or(Ok(()), Teacher::check)?;
-        self.mask.as_ref().map_or(Ok(()), Mask::check)?;
+        self.mask.as_ref().map_or(Ok(()), |mask| mask.check("mask."))?;
+        self.batch_mix.as_ref().map_or(Ok(()), BatchMix::check)?;
+        self.mixup.as_ref().map_or(Ok(()), Mixup::check)?;
         self.quantizer.as_ref().map_or(Ok(()), Quantizer::check)?;
         self.check_heads()?;
         self.clip_norm.map_or(Ok(()), |norm| above_zero("clip_norm", norm, f64::MAX))?;
@@ -245,7 +267,11 @@ impl Operator for Train {
             return Err("`init_from` and `init_file` both name weights to begin with".into());
         }
         self.encoder.check_signal(rate, frames)?;
-        if let (true, Some(all)) = (self.objective.needs().mask, self.encoder.frames()) {
+        let marked = signal.masking != Masking::None;
+        if marked && self.mask.is_some() {
+            return Err("`mask` is not used: the clips say themselves which frames are masked".into());
+        }
+        if let (true, Some(all)) = (self.objective.needs().mask && !marked, self.encoder.frames()) {
             let (count, span) = (all.count(frames as usize), self.mask.clone().unwrap_or_default().length);
             if count <= span {
                 return Err(format!(
@@ -253,7 +279,7 @@ impl Operator for Train {
                 ));
             }
         }
-        self.check_views(signal.views)?;
+        self.check_views(signal.views, signal.masking)?;
         Ok(Flow::Artifact(ArtifactType { format: CHECKPOINT, rate, width: self.encoder.width() }))
     }
 

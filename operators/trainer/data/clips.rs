@@ -14,11 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 
-/// The clips of a job, numbered in the order of items and starts. Each is a row of a shard that can be read alone.
+/// The clips of a job, numbered in the order of items and starts. Each is a row of a shard that can be read alone, or
+/// several, where the shards keep views.
 pub struct Clips {
     chain: Chain,
     stages: Vec<String>,
     shards: Vec<PathBuf>,
+    /// Rows of a clip.
+    rows: u64,
     /// For each item the index of its first clip, its shard and its first row there.
     items: Vec<(u64, usize, u64)>,
     count: u64,
@@ -42,12 +45,20 @@ impl Clips {
     pub fn open(input: &SignalInput, seed: u64) -> Result<Self, Error> {
         let chain = Chain::of_input(&TABLE, input, seed)?;
         let (mut items, mut count) = (Vec::with_capacity(input.items.len()), 0);
+        let views = u64::from(input.views.max(1));
         for &(shard, first, rows) in &input.items {
             items.push((count, shard, first));
-            count += rows;
+            count += rows / views;
+            if !rows.is_multiple_of(views) {
+                return Err(Error::Input(format!(
+                    "`{}` keeps {rows} rows of a recording, which are no clips of {views} views each: an operator above \
+                     it leaves views out",
+                    input.stage
+                )));
+            }
         }
         let stages = input.chain.iter().map(|link| link.stage.clone()).collect();
-        Ok(Self { chain, stages, shards: input.shards.clone(), items, count })
+        Ok(Self { chain, stages, shards: input.shards.clone(), rows: views, items, count })
     }
 
     /// How many there are.
@@ -99,10 +110,9 @@ impl Clips {
         mut take: impl FnMut(Signal),
     ) -> Result<(), Error> {
         for &clip in clips {
-            let found = self
-                .items
-                .get(self.item(clip))
-                .and_then(|&(before, shard, first)| Some((self.shards.get(shard)?, first + clip - before)));
+            let found = self.items.get(self.item(clip)).and_then(|&(before, shard, first)| {
+                Some((self.shards.get(shard)?, first + (clip - before) * self.rows))
+            });
             let (path, row) = found.ok_or_else(|| Error::Input(format!("there is no clip {clip}")))?;
             let item = Item {
                 key: Arc::from(""),
@@ -110,7 +120,7 @@ impl Clips {
                 size: 0,
                 digest: "".into(),
                 stamp: None,
-                rows: Some((row, 1)),
+                rows: Some((row, self.rows)),
             };
             let mut trail = Trail::new(self.chain.len(), None);
             let mut collect = Collect { open: None, take: &mut take };

@@ -35,6 +35,8 @@ pub struct Loaded {
     /// The number of each clip, and of its recording.
     pub clips: Vec<i64>,
     pub items: Vec<i64>,
+    /// The spans of samples that are masked in each clip's last view, where the data says so.
+    pub masks: Option<Vec<Vec<(u64, u64)>>>,
     /// Each clip's recording and first frame, for messages.
     pub names: Vec<String>,
     /// What the data path did for it.
@@ -110,6 +112,7 @@ impl Plan {
             samples: vec![0.0; self.views * self.clips * self.samples],
             items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),
             clips: chosen.iter().map(|clip| *clip as i64).collect(),
+            masks: None,
             names: Vec::with_capacity(self.clips),
             report: ChainReport::default(),
             seconds: 0.0,
@@ -124,6 +127,9 @@ impl Plan {
                 if view >= self.views || length != self.samples {
                     wrong = Some(format!("view {view} of {length} samples"));
                     return;
+                }
+                if let Some(mask) = signal.header.mask.as_ref().filter(|_| view + 1 == self.views) {
+                    loaded.masks.get_or_insert_default().push(mask.to_vec());
                 }
                 let from = (view * self.clips + row) * self.samples;
                 loaded.samples[from..from + length].copy_from_slice(&signal.samples);

@@ -1,7 +1,9 @@
+use etude_learning::encoder::Frames;
 use etude_learning::train::Mask;
 use etude_pipeline::random::Random;
 use tch::{Device, Tensor};
 
+use crate::error::Error;
 use crate::pass::Pass;
 
 /// Frames of a batch that the encoder does not see: as many of each clip.
@@ -15,9 +17,45 @@ pub struct Masked {
 impl Masked {
     /// Draws which frames are masked.
     pub fn draw(parameters: &Mask, [batch, frames]: [usize; 2], pass: &Pass, device: Device) -> Self {
-        let spans = pass.draw(|random| masks(parameters, batch, frames, random));
-        let mask: Vec<bool> = spans.iter().flatten().copied().collect();
-        let places: Vec<i64> = spans
+        let masks = pass.draw(|random| {
+            let masks = (0..batch).map(|_| parameters.draw(frames, random)).collect();
+            alike(masks, random)
+        });
+        Self::of(&masks, frames, device)
+    }
+
+    /// Masks the frames whose centres lie within spans of samples, which came with the clips: from, and up to but not
+    /// including.
+    ///
+    /// Errors: a clip without a masked frame.
+    pub fn of_clips(
+        spans: &[Vec<(u64, u64)>],
+        frames: Frames,
+        samples: usize,
+        pass: &Pass,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let count = frames.count(samples);
+        let mut masks = Vec::with_capacity(spans.len());
+        for spans in spans {
+            let mut mask = vec![false; count];
+            for (frame, masked) in mask.iter_mut().enumerate() {
+                let centre = (frame * frames.hop + frames.field / 2) as u64;
+                *masked = spans.iter().any(|(from, to)| (*from..*to).contains(&centre));
+            }
+            if !mask.contains(&true) {
+                return Err(Error::Input("a clip has no masked frame: raise `p` of `op: mask`".into()));
+            }
+            masks.push(mask);
+        }
+        let masks = pass.draw(|random| alike(masks, random));
+        Ok(Self::of(&masks, count, device))
+    }
+
+    fn of(masks: &[Vec<bool>], frames: usize, device: Device) -> Self {
+        let batch = masks.len();
+        let mask: Vec<bool> = masks.iter().flatten().copied().collect();
+        let places: Vec<i64> = masks
             .iter()
             .flat_map(|clip| {
                 clip.iter().enumerate().filter(|(_, masked)| **masked).map(|(place, _)| place as i64)
@@ -37,13 +75,12 @@ impl Masked {
     }
 }
 
-/// A mask for each clip, of as many frames each (fairseq's rule: the fewest of any; others are seen after all).
-fn masks(parameters: &Mask, clips: usize, frames: usize, random: &mut Random) -> Vec<Vec<bool>> {
-    let mut masks: Vec<Vec<bool>> = (0..clips).map(|_| spans(parameters, frames, random)).collect();
+/// Masks of as many frames each (fairseq's rule: the fewest of any; others are seen after all).
+fn alike(mut masks: Vec<Vec<bool>>, random: &mut Random) -> Vec<Vec<bool>> {
     let count = |mask: &[bool]| mask.iter().filter(|masked| **masked).count();
     let fewest = masks.iter().map(|mask| count(mask)).min().unwrap_or(0);
     for mask in &mut masks {
-        let mut places: Vec<usize> = (0..frames).filter(|place| mask[*place]).collect();
+        let mut places: Vec<usize> = (0..mask.len()).filter(|place| mask[*place]).collect();
         while places.len() > fewest {
             let seen = random.below(places.len() as u64) as usize;
             mask[places.swap_remove(seen)] = false;
@@ -52,56 +89,34 @@ fn masks(parameters: &Mask, clips: usize, frames: usize, random: &mut Random) ->
     masks
 }
 
-/// Spans that may overlap; their starts are drawn without repetition.
-fn spans(parameters: &Mask, frames: usize, random: &mut Random) -> Vec<bool> {
-    let length = parameters.length.min(frames);
-    let starts = frames - length + 1;
-    let wanted = (parameters.p * frames as f64 + random.uniform()) as usize;
-    let count = wanted.max(parameters.least).min(starts);
-    let mut all: Vec<usize> = (0..starts).collect();
-    let mut mask = vec![false; frames];
-    for place in 0..count {
-        let other = place + random.below((starts - place) as u64) as usize;
-        all.swap(place, other);
-        mask[all[place]..all[place] + length].fill(true);
-    }
-    mask
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn share(parameters: &Mask, frames: usize) -> f64 {
-        let mut random = Random::keyed(&[b"mask"]);
-        let masks: Vec<Vec<bool>> = (0..2000).map(|_| spans(parameters, frames, &mut random)).collect();
-        let masked: usize = masks.iter().flatten().filter(|masked| **masked).count();
-        masked as f64 / (2000 * frames) as f64
-    }
-
-    #[test]
-    fn masks_what_wav2vec2_masks() {
-        // wav2vec 2.0, section 4.2: p 0.065 and 10 frames mask about 49 % of a clip.
-        let share = share(&Mask::default(), 750);
-        assert!((share - 0.491).abs() < 0.01, "{share}");
-    }
-
-    #[test]
-    fn each_parameter_counts() {
-        let mask = |p, length, least| Mask { p, length, least };
-        assert!(share(&mask(0.1, 10, 2), 200) > share(&mask(0.05, 10, 2), 200) + 0.1);
-        assert!(share(&mask(0.05, 20, 2), 200) > share(&mask(0.05, 10, 2), 200) + 0.1);
-        assert!(share(&mask(0.001, 10, 9), 200) > share(&mask(0.001, 10, 2), 200) + 0.1);
-    }
 
     #[test]
     fn all_clips_have_as_many() {
         let mut random = Random::keyed(&[b"batch"]);
         for (clips, frames) in [(1, 5), (4, 49), (7, 12)] {
-            let masks = masks(&Mask::default(), clips, frames, &mut random);
+            let masks = (0..clips).map(|_| Mask::default().draw(frames, &mut random)).collect();
+            let masks = alike(masks, &mut random);
             let counts: Vec<usize> =
                 masks.iter().map(|mask| mask.iter().filter(|masked| **masked).count()).collect();
             assert!(counts.iter().all(|count| *count == counts[0] && *count > 0), "{counts:?}");
         }
+    }
+
+    #[test]
+    fn frames_are_masked_by_their_centres() {
+        // Frames of 10 samples, 5 apart, have their centres at 5, 10, 15 …
+        let frames = Frames { field: 10, hop: 5, features: 1, width: 1 };
+        let spans = [vec![(0, 6), (14, 16)], vec![(20, 31)]];
+        let masked = Masked::of_clips(&spans, frames, 40, &Pass::evaluation(), Device::Cpu).unwrap();
+        let mask = Vec::<bool>::try_from(masked.mask.flatten(0, -1)).unwrap();
+        assert_eq!(mask[..7], [true, false, true, false, false, false, false]);
+        // Of the three of the second clip as many are left.
+        let second: Vec<usize> = (0..7).filter(|frame| mask[7 + frame]).collect();
+        assert!(second.len() == 2 && second.iter().all(|frame| (3..6).contains(frame)), "{second:?}");
+        let none = Masked::of_clips(&[vec![(0, 5)]], frames, 40, &Pass::evaluation(), Device::Cpu);
+        assert!(none.err().unwrap().to_string().contains("no masked frame"));
     }
 }

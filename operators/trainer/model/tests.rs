@@ -31,7 +31,8 @@ fn model(train: &Train) -> Model {
 
 fn batch(views: usize, samples: usize) -> Batch {
     let clips = 4 / views as i64;
-    Batch { audio: audio(4, samples), views, clips: (0..clips).collect(), items: (0..clips).collect() }
+    let (clips, items) = ((0..clips).collect(), (0..clips).collect());
+    Batch { audio: audio(4, samples), views, clips, items, masks: None }
 }
 
 fn pass(precision: Precision) -> Pass {

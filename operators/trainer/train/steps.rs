@@ -9,6 +9,7 @@ use super::setting::Setting;
 use crate::data::Loaded;
 use crate::error::Error;
 use crate::head::{Teacher, decay};
+use crate::mix::mix;
 use crate::model::{Batch, Model};
 use crate::optimizer::{Optimizer, clip_norm};
 use crate::parameters::{self, Tensors};
@@ -76,7 +77,14 @@ impl Trainer {
             let pass = Pass::training(train.precision, step, &key);
             let rows = (loaded.clips.len() * setting.plan.views) as i64;
             let audio = Tensor::from_slice(&loaded.samples).reshape([rows, -1]).to_device(setting.device);
-            let batch = Batch { audio, views: setting.plan.views, clips: loaded.clips, items: loaded.items };
+            let audio = mix(train, &audio, setting.plan.views, setting.rate, &pass);
+            let batch = Batch {
+                audio,
+                views: setting.plan.views,
+                clips: loaded.clips,
+                items: loaded.items,
+                masks: loaded.masks,
+            };
             let done = self.model.step(&pass, &batch, self.teacher.as_ref())?;
             let loss = done.loss.value / share;
             let parts = Tensor::run_backward(&[&loss], &leaves, false, false);

@@ -246,6 +246,9 @@ pub struct Link {
     pub operator: String,
     pub version: u32,
     pub parameters: Value,
+    /// What it reads besides its main input, by port; empty where it is not about to run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sides: Vec<(String, Vec<DatasetInput>)>,
 }
 
 /// What a dataset operator gets. It can be sent to another process.
@@ -284,8 +287,8 @@ impl DatasetJob {
     }
 }
 
-/// One input of a dataset operator.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One input of a dataset operator, or what an item operator reads besides its main input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetInput {
     /// Signals: shards and what happens to them on the way.
@@ -307,7 +310,7 @@ impl DatasetInput {
 }
 
 /// Signals that can be opened again for any epoch.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SignalInput {
     /// The stage that is read.
     pub stage: String,
@@ -316,6 +319,8 @@ pub struct SignalInput {
     /// The items in the order of their keys: which shard, the first row, the number of rows. How the
     /// items are spread over shards must not matter.
     pub items: Vec<(usize, u64, u64)>,
+    /// Rows that are views of one clip; they follow each other.
+    pub views: u32,
     /// The materialising operator, which knows how to read them.
     pub store: Link,
     /// The item operators below the shards.

@@ -166,6 +166,8 @@ pub struct Context {
     pub block: usize,
     /// Asked for every packet.
     pub cancel: tokio_util::sync::CancellationToken,
+    /// What the operator reads besides its main input, by port.
+    pub sides: Arc<[(String, Vec<DatasetInput>)]>,
 }
 
 impl Context {
@@ -179,6 +181,11 @@ impl Context {
             &self.epoch.to_le_bytes(),
             &view.to_le_bytes(),
         ])
+    }
+
+    /// The kept stages at a port other than the main one.
+    pub fn side(&self, port: &str) -> &[DatasetInput] {
+        self.sides.iter().find(|(name, _)| name == port).map_or(&[], |(_, inputs)| inputs)
     }
 
     /// Stops the item when the run has been cancelled.

@@ -93,6 +93,7 @@ fn a_plan_is_restored_from_names_and_parameters() {
         operator: "toy".into(),
         version,
         parameters: json!({"amount": 2.0, "place": "here", "noise": null, "voices": {}}),
+        sides: Vec::new(),
     };
     assert_eq!(TABLE.restore(&link(3)).unwrap().parameters(), link(3).parameters);
     let message = TABLE.restore(&link(2)).unwrap_err().to_string();

@@ -13,8 +13,8 @@ use super::ahead::read_ahead;
 use crate::error::Error;
 use crate::flow::{Block, Header};
 use crate::operator::{
-    Body, Context, Item, Link, Map, Operator, Output, Read, SignalInput, Sink, SinkRows, Step, Stop, Survey,
-    Table, Tabulate,
+    Body, Context, DatasetInput, Item, Link, Map, Operator, Output, Read, SignalInput, Sink, SinkRows, Step,
+    Stop, Survey, Table, Tabulate,
 };
 use crate::store::Counts;
 
@@ -26,10 +26,21 @@ pub const BLOCK: usize = 16_384;
 pub struct Chain {
     /// For shards, the operator that wrote them and reads them back.
     store: Option<Box<dyn Operator>>,
-    operators: Vec<(Arc<str>, Box<dyn Operator>)>,
+    operators: Vec<Placed>,
     seed: u64,
     block: usize,
 }
+
+/// An operator of a chain: its stage, and what it reads besides its main input.
+#[derive(Debug)]
+struct Placed {
+    stage: Arc<str>,
+    operator: Box<dyn Operator>,
+    sides: Sides,
+}
+
+/// The kept stages that an operator reads besides, by port.
+type Sides = Arc<[(String, Vec<DatasetInput>)]>;
 
 /// A chain at work, on one thread, one item after another.
 pub struct Instance {
@@ -60,7 +71,10 @@ impl Chain {
         let store = store.map(|link| table.restore(link)).transpose()?;
         let operators = links
             .iter()
-            .map(|link| Ok((Arc::from(link.stage.as_str()), table.restore(link)?)))
+            .map(|link| {
+                let (stage, sides) = (Arc::from(link.stage.as_str()), link.sides.clone().into());
+                Ok(Placed { stage, operator: table.restore(link)?, sides })
+            })
             .collect::<Result<_, Error>>()?;
         Ok(Self { store, operators, seed, block: BLOCK })
     }
@@ -85,13 +99,20 @@ impl Chain {
         self.operators.is_empty()
     }
 
-    fn context(&self, stage: &Arc<str>, epoch: u64, cancel: &CancellationToken) -> Context {
-        Context { seed: self.seed, stage: stage.clone(), epoch, block: self.block, cancel: cancel.clone() }
+    fn context(&self, stage: &Arc<str>, sides: &Sides, epoch: u64, cancel: &CancellationToken) -> Context {
+        Context {
+            seed: self.seed,
+            stage: stage.clone(),
+            epoch,
+            block: self.block,
+            cancel: cancel.clone(),
+            sides: sides.clone(),
+        }
     }
 
     /// The sink at its end, if it has one.
     pub fn sink(&self) -> Option<Box<dyn Sink>> {
-        match self.operators.last()?.1.body() {
+        match self.operators.last()?.operator.body() {
             Body::Sink(sink) => Some(sink),
             _ => None,
         }
@@ -99,17 +120,17 @@ impl Chain {
 
     /// The operator that turns items into rows, if that is all it is.
     pub fn tabulate(&self, cancel: &CancellationToken) -> Option<(Box<dyn Tabulate>, Context)> {
-        let (stage, operator) = self.operators.last()?;
+        let Placed { stage, operator, sides } = self.operators.last()?;
         match operator.body() {
-            Body::Tabulate(tabulate) => Some((tabulate, self.context(stage, 0, cancel))),
+            Body::Tabulate(tabulate) => Some((tabulate, self.context(stage, sides, 0, cancel))),
             _ => None,
         }
     }
 
     /// The writer of its sink's rows.
     pub fn rows(&self, cancel: &CancellationToken) -> Option<Box<dyn SinkRows>> {
-        let (stage, _) = self.operators.last()?;
-        Some(self.sink()?.rows(self.context(stage, 0, cancel)))
+        let Placed { stage, sides, .. } = self.operators.last()?;
+        Some(self.sink()?.rows(self.context(stage, sides, 0, cancel)))
     }
 
     /// A chain at work in an epoch.
@@ -119,11 +140,11 @@ impl Chain {
         if let Some(store) = &self.store {
             let name: Arc<str> = Arc::from("store");
             if let Body::Sink(sink) = store.body() {
-                read = sink.reader(self.context(&name, epoch, cancel));
+                read = sink.reader(self.context(&name, &Sides::default(), epoch, cancel));
             }
         }
-        for (stage, operator) in &self.operators {
-            let context = self.context(stage, epoch, cancel);
+        for Placed { stage, operator, sides } in &self.operators {
+            let context = self.context(stage, sides, epoch, cancel);
             match operator.body() {
                 Body::Read(make) if read.is_none() => read = Some(make(context)),
                 Body::Map(make) if read.is_some() => maps.push(make(context)),

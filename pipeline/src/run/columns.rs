@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::util::display::array_value_to_string;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -114,6 +115,15 @@ impl ItemColumns {
         let mut hasher = blake3::Hasher::new();
         digest_row(&self.batches[*batch], *row, &mut hasher)?;
         Ok(Some(hasher.finalize().to_hex()[..32].to_owned()))
+    }
+
+    /// What is said of an item, to be read.
+    pub fn texts(&self, key: &str) -> Result<Vec<(String, String)>, Error> {
+        let Some((batch, row)) = self.rows.get(key) else { return Ok(Vec::new()) };
+        let text = |(field, column): (&arrow::datatypes::FieldRef, &ArrayRef)| {
+            Ok((field.name().clone(), array_value_to_string(column, *row)?))
+        };
+        self.schema.fields().iter().zip(self.batches[*batch].columns()).map(text).collect()
     }
 
     /// A schema with these columns behind its own.

@@ -33,7 +33,7 @@ use super::vouch::Voucher;
 use crate::error::Error;
 use crate::event::{Event, Status};
 use crate::flow::Flow;
-use crate::operator::{Body, Dataset, DatasetInput, DatasetJob, SignalInput, Storage};
+use crate::operator::{Body, Dataset, DatasetInput, DatasetJob, Link, SignalInput, Storage};
 use crate::spec::Pipeline;
 use crate::store::{Counts, Filtered, ItemEntry, Rejected, Resume, Snapshot, StoredFile, digest_file};
 
@@ -83,11 +83,12 @@ impl Engine {
             (self.reporter)(Event::Started { stage: name.clone(), items: total });
             let voucher = self.voucher(unit, known);
             voucher.items(due.iter().flat_map(Task::computed_items))?;
+            self.vouch_sides(unit, known)?;
             self.forget_what_names(&resolved.fingerprint, &due)?;
             let columns = self.columns(pipeline, unit, resolved, known, &due)?;
             let paths: Vec<String> = due.iter().map(|task| task.bucket.path.clone()).collect();
             let (written, times, computed) =
-                self.compute_buckets(pipeline, unit, due, total, (columns, voucher)).await?;
+                self.compute_buckets(pipeline, unit, due, total, (columns, voucher), known).await?;
             if unit.fingerprint(pipeline)? != resolved.fingerprint {
                 paths.iter().try_for_each(|path| self.store.remove(path))?;
                 return Err(Error::stage(name, CHANGED));
@@ -242,10 +243,11 @@ impl Engine {
         mut tasks: Vec<Task>,
         total: u64,
         (columns, voucher): (Option<Arc<ItemColumns>>, Voucher),
+        known: &Known,
     ) -> Result<(HashMap<String, String>, Vec<f64>, u64), Error> {
         let feed =
             unit.feeds().next().ok_or_else(|| Error::Other("a unit of items reads one stage".into()))?;
-        let links = unit.links(pipeline);
+        let links = self.links(pipeline, &unit.stages(), known)?;
         let head = &pipeline.stages[feed.head];
         // A table only names the items: what reads them opens their files.
         let store = matches!(head.flow, Flow::Signal(_)).then(|| head.link());
@@ -377,7 +379,7 @@ impl Engine {
         let scratch = self.store.scratch()?;
         let output = scratch.path().join("output");
         std::fs::create_dir(&output).map_err(Error::io(&output))?;
-        let heads = unit.feeds().filter_map(|feed| known.snapshots.get(&feed.head));
+        let heads = unit.heads().filter_map(|head| known.snapshots.get(&head));
         self.vouch(&known.vouched, heads.flat_map(|head| &head.files))?;
         let mut inputs = Vec::new();
         for (port, feeds) in &unit.feeds {
@@ -442,6 +444,35 @@ impl Engine {
         Ok(state)
     }
 
+    /// The serialised form of a chain, with what its operators read besides their main input.
+    pub(super) fn links(
+        &self,
+        pipeline: &Pipeline,
+        stages: &[usize],
+        known: &Known,
+    ) -> Result<Vec<Link>, Error> {
+        let link = |stage: &usize| {
+            let stage = &pipeline.stages[*stage];
+            let mut link = stage.link();
+            // A dataset operator gets what it reads by its job.
+            for (port, read) in stage.sides().filter(|_| stage.streams()) {
+                let input = self.input(pipeline, &Feed { head: read, chain: Vec::new() }, known)?;
+                match link.sides.iter_mut().find(|(name, _)| name == port) {
+                    Some((_, inputs)) => inputs.push(input),
+                    None => link.sides.push((port.to_owned(), vec![input])),
+                }
+            }
+            Ok(link)
+        };
+        stages.iter().map(link).collect()
+    }
+
+    /// What item operators of a unit read besides is what was written.
+    pub(super) fn vouch_sides(&self, unit: &Unit, known: &Known) -> Result<(), Error> {
+        let sides = unit.sides.iter().filter_map(|side| known.snapshots.get(side));
+        self.vouch(&known.vouched, sides.flat_map(|side| &side.files))
+    }
+
     pub(super) fn input(
         &self,
         pipeline: &Pipeline,
@@ -456,12 +487,13 @@ impl Engine {
             .ok_or_else(|| Error::stage(&stage, "has no output to be read"))?;
         let files: Vec<_> = snapshot.files.iter().map(|file| self.store.path(&file.path)).collect();
         Ok(match &head.flow {
-            Flow::Signal(_) => DatasetInput::Signal(SignalInput {
+            Flow::Signal(signal) => DatasetInput::Signal(SignalInput {
                 stage,
+                views: signal.views,
                 shards: files,
                 items: snapshot.items.iter().map(|entry| (entry.file, entry.first, entry.rows)).collect(),
                 store: head.link(),
-                chain: feed.chain.iter().map(|at| pipeline.stages[*at].link()).collect(),
+                chain: self.links(pipeline, &feed.chain, known)?,
             }),
             Flow::Table(_) => DatasetInput::Table { stage, files },
             _ => {

@@ -227,14 +227,13 @@ impl Engine {
         let mut wanted: BTreeSet<usize> = if pipeline.stages[target].materialises() {
             [target].into()
         } else {
-            let runs = |unit: &&Unit| {
-                unit.stages().contains(&target) || unit.feeds().any(|feed| feed.head == target)
-            };
+            let runs =
+                |unit: &&Unit| unit.stages().contains(&target) || unit.heads().any(|head| head == target);
             all.iter().filter(runs).map(|unit| unit.stage).collect()
         };
         for unit in all.iter().rev() {
             if wanted.contains(&unit.stage) {
-                wanted.extend(unit.feeds().map(|feed| feed.head));
+                wanted.extend(unit.heads());
             }
         }
         Ok(all.into_iter().filter(|unit| wanted.contains(&unit.stage)).collect())

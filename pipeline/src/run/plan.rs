@@ -15,7 +15,7 @@ use super::reuse::{Again, Task};
 use super::unit::Unit;
 use crate::error::Error;
 use crate::event::Status;
-use crate::operator::Item;
+use crate::operator::{Item, Link};
 use crate::spec::Pipeline;
 use crate::store::Snapshot;
 
@@ -151,9 +151,9 @@ impl Engine {
         };
         let Some(resolved) = resolved else {
             let mut stale: Vec<&str> = unit
-                .feeds()
-                .filter(|feed| !known.snapshots.contains_key(&feed.head))
-                .map(|feed| pipeline.stages[feed.head].name.as_str())
+                .heads()
+                .filter(|head| !known.snapshots.contains_key(head))
+                .map(|head| pipeline.stages[head].name.as_str())
                 .collect();
             stale.dedup();
             let are = if stale.len() > 1 { "are" } else { "is" };
@@ -286,7 +286,8 @@ impl Engine {
             Again::Rejected | Again::Nothing => {}
         }
         let Some(Before { record, snapshot }) = before else { return vec!["not computed before".into()] };
-        let (chain, links) = (unit.recorded(pipeline), unit.links(pipeline));
+        let chain = unit.recorded(pipeline);
+        let links: Vec<Link> = unit.stages().into_iter().map(|stage| pipeline.stages[stage].link()).collect();
         let random = unit.stages().into_iter().any(|stage| pipeline.stages[stage].operator.random());
         let seed = random.then_some(pipeline.seed);
         let sources = unit.sources(pipeline);
@@ -321,7 +322,7 @@ fn snapshot_keys(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
 /// Why what a unit reads is to be computed, each cause once.
 fn roots(unit: &Unit, known: &Known) -> Vec<String> {
     let mut reasons: Vec<String> =
-        unit.feeds().filter_map(|feed| known.reasons.get(&feed.head)).flatten().cloned().collect();
+        unit.heads().filter_map(|head| known.reasons.get(&head)).flatten().cloned().collect();
     reasons.sort();
     reasons.dedup();
     reasons

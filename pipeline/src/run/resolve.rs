@@ -50,7 +50,7 @@ pub struct Known {
 impl Known {
     /// Forgets what none of these units reads.
     pub fn keep_for(&mut self, pipeline: &Pipeline, units: &[Unit]) {
-        let heads: HashSet<usize> = units.iter().flat_map(Unit::feeds).map(|feed| feed.head).collect();
+        let heads: HashSet<usize> = units.iter().flat_map(Unit::heads).collect();
         let scans = heads.iter().flat_map(|head| match pipeline.stages[*head].flow {
             Flow::Table(_) => pipeline.scans(*head),
             _ => vec![*head],
@@ -100,6 +100,25 @@ impl Engine {
             reads.insert(head.name.clone(), digest.clone());
             parts.push(digest);
         }
+        let mut sides = Vec::new();
+        for &side in &unit.sides {
+            let Some(snapshot) = known.snapshots.get(&side) else { return Ok(None) };
+            reads.insert(pipeline.stages[side].name.clone(), snapshot.digest.clone());
+            sides.push(snapshot.digest.as_str());
+        }
+        if !sides.is_empty() {
+            let digest_of_sides = digest(&sides);
+            // Each item is another when what is read besides is, for its rows are.
+            if let Some(plain) = items.take() {
+                let mut all: Vec<Item> = plain.get().as_ref().clone();
+                let known = |item: &&mut Item| !item.digest.is_empty();
+                for item in all.iter_mut().filter(known) {
+                    item.digest = digest(&[&item.digest, &digest_of_sides]).into();
+                }
+                items = Some(Arc::new(all).into());
+            }
+            parts.push(digest_of_sides);
+        }
         let fingerprint = match known.fingerprints.get(&unit.stage) {
             Some(fingerprint) => fingerprint.clone(),
             None => unit.fingerprint(pipeline)?,
@@ -111,7 +130,12 @@ impl Engine {
     }
 
     /// The items that a table names, found by the scans above it, and what else the table says of them.
-    fn chosen(&self, pipeline: &Pipeline, table: usize, known: &mut Known) -> Result<Option<Chosen>, Error> {
+    pub(super) fn chosen(
+        &self,
+        pipeline: &Pipeline,
+        table: usize,
+        known: &mut Known,
+    ) -> Result<Option<Chosen>, Error> {
         let mut found: HashMap<Arc<str>, Item> = HashMap::new();
         for scan in pipeline.scans(table) {
             for item in self.scan(pipeline, scan, known)?.iter() {

@@ -14,6 +14,8 @@ pub struct Unit {
     pub stage: usize,
     /// What it reads, by port. An item stage has one.
     pub feeds: Vec<(&'static str, Vec<Feed>)>,
+    /// The kept stages that item operators in it read besides, each once.
+    pub sides: Vec<usize>,
     /// Whether the stage is a sink of items.
     pub items: bool,
 }
@@ -53,7 +55,9 @@ impl Unit {
                 }
                 feeds.push((*port, feed));
             }
-            units.push(Self { stage, feeds, items });
+            let mut unit = Self { stage, feeds, sides: Vec::new(), items };
+            unit.sides = unit.find_sides(pipeline)?;
+            units.push(unit);
         }
         for stage in (0..pipeline.stages.len()).rev() {
             let runs =
@@ -74,16 +78,36 @@ impl Unit {
         self.feeds.iter().flat_map(|(_, feeds)| feeds)
     }
 
+    /// All kept stages that it reads.
+    pub fn heads(&self) -> impl Iterator<Item = usize> {
+        self.feeds().map(|feed| feed.head).chain(self.sides.iter().copied())
+    }
+
+    fn find_sides(&self, pipeline: &Pipeline) -> Result<Vec<usize>, Error> {
+        let mut sides = Vec::new();
+        for &at in self.feeds().flat_map(|feed| &feed.chain) {
+            for (port, reads) in pipeline.stages[at].inputs.iter().skip(1) {
+                for &side in reads {
+                    if !pipeline.stages[side].materialises() {
+                        let name = pipeline.stages[at].declaration.name;
+                        let message =
+                            format!("{name} reads at `{port}` what is kept: put `op: shards` above it");
+                        return Err(pipeline.error_at(at, port, message));
+                    }
+                    if !sides.contains(&side) {
+                        sides.push(side);
+                    }
+                }
+            }
+        }
+        Ok(sides)
+    }
+
     /// The stages that run in it, its own last.
     pub fn stages(&self) -> Vec<usize> {
         let mut stages: Vec<usize> = self.feeds().flat_map(|feed| feed.chain.iter().copied()).collect();
         stages.push(self.stage);
         stages
-    }
-
-    /// The serialised form of its chain, its own stage last.
-    pub fn links(&self, pipeline: &Pipeline) -> Vec<Link> {
-        self.stages().into_iter().map(|stage| pipeline.stages[stage].link()).collect()
     }
 
     /// The same as it is kept in a record: with the values that the fingerprint sees, digests of files among them.
@@ -135,6 +159,10 @@ impl Unit {
                 let reader = (head.materialises() && !names_items)
                     .then(|| json!([head.declaration.name, head.declaration.version]));
                 let chain = feed.chain.iter().map(|at| describe(*at)).collect::<Result<Vec<_>, _>>()?;
+                for (port, read) in feed.chain.iter().flat_map(|at| pipeline.stages[*at].sides()) {
+                    let read = &pipeline.stages[read];
+                    parts.push(json!([port, read.declaration.name, read.declaration.version]));
+                }
                 // Where several stages may be read, their names tell them apart in the output.
                 let many = ports.iter().any(|known| known.name == *port && known.many);
                 let name = many.then_some(&head.name);

@@ -93,7 +93,7 @@ impl Engine {
             name_all(&mut lines, &changes.changed, |(key, old, new)| changed(key, old, new));
             name_all(&mut lines, &changes.removed, |key| format!("item {key} was removed"));
         }
-        let heads = unit.feeds().filter_map(|feed| known.reasons.get(&feed.head)).flatten();
+        let heads = unit.heads().filter_map(|head| known.reasons.get(&head)).flatten();
         let mut roots: Vec<String> = heads.map(|reason| format!("because {reason}")).collect();
         roots.sort();
         roots.dedup();

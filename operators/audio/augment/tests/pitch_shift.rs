@@ -2,15 +2,15 @@ use std::f64::consts::TAU;
 
 use super::*;
 
-const HARMONICS: usize = 6;
+pub const HARMONICS: usize = 6;
 
 /// The amplitude of a harmonic.
-fn amplitude(harmonic: usize) -> f64 {
+pub fn amplitude(harmonic: usize) -> f64 {
     0.3 / harmonic as f64
 }
 
 /// A second and a half of a note.
-fn note(hz: f64, rate: u32) -> Block {
+pub fn note(hz: f64, rate: u32) -> Block {
     let angle = |at: usize| TAU * hz * at as f64 / f64::from(rate);
     let part = |at: usize, harmonic: usize| {
         amplitude(harmonic) * (harmonic as f64 * angle(at) + harmonic as f64).sin()
@@ -20,7 +20,7 @@ fn note(hz: f64, rate: u32) -> Block {
 }
 
 /// What is not near an end.
-fn middle(clip: &Block) -> Block {
+pub fn middle(clip: &Block) -> Block {
     clip.slice(clip.frames() / 5, clip.frames() * 4 / 5)
 }
 
@@ -44,7 +44,7 @@ fn strength(samples: &[f32], frequency: f64) -> f64 {
 
 /// By how many cents a sinusoid lies beside where it should be, and its amplitude: the place of the peak of its
 /// spectrum, between the cents by a parabola.
-fn peak(samples: &[f32], frequency: f64) -> (f64, f64) {
+pub fn peak(samples: &[f32], frequency: f64) -> (f64, f64) {
     let at = |cents: f64| strength(samples, frequency * 2f64.powf(cents / 1200.0));
     let grid: Vec<f64> = (-10..=10).map(|step| at(f64::from(step))).collect();
     let best = (1..grid.len() - 1).max_by(|a, b| grid[*a].total_cmp(&grid[*b])).unwrap();

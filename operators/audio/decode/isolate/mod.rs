@@ -121,15 +121,8 @@ impl Exchange<'_> {
                     return Err(End::Lost("the decoder began a signal without channels or rate".into()));
                 }
                 self.begun = Some((begin.rate, begin.channels));
-                self.output.begin(&Header {
-                    item: self.item.key.clone(),
-                    start: begin.start,
-                    rate: begin.rate,
-                    hop: begin.hop,
-                    channels: begin.channels,
-                    frames: begin.frames,
-                    view: begin.view,
-                })?;
+                let Begin { start, rate, channels, frames } = begin;
+                self.output.begin(&Header::audio(self.item.key.clone(), start, rate, channels, frames))?;
             }
             Kind::Block => {
                 let channels = usize::from(self.begun.map_or(0, |(_, channels)| channels));

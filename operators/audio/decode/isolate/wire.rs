@@ -71,6 +71,7 @@ impl Request {
             epoch: self.epoch,
             block: self.block,
             cancel: Default::default(),
+            sides: Default::default(),
         };
         (self.decode, item, context)
     }
@@ -95,21 +96,19 @@ pub enum Kind {
 
 const KINDS: [Kind; 6] = [Kind::Ready, Kind::Begin, Kind::Block, Kind::Count, Kind::End, Kind::Done];
 
-/// A signal's header without the item, which both sides know.
+/// The header of audio without the item, which both sides know.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begin {
     pub start: u64,
     pub rate: u32,
-    pub hop: u32,
     pub channels: u16,
     pub frames: Option<u64>,
-    pub view: u32,
 }
 
 impl From<&Header> for Begin {
     fn from(header: &Header) -> Self {
-        let Header { item: _, start, rate, hop, channels, frames, view } = *header;
-        Self { start, rate, hop, channels, frames, view }
+        let Header { start, rate, channels, frames, .. } = *header;
+        Self { start, rate, channels, frames }
     }
 }
 

@@ -18,6 +18,7 @@ fn outcome(path: &Path, operators: &[(&str, Value)], block: usize) -> Outcome {
         operator: (*operator).into(),
         version: TABLE.get(operator).unwrap().version,
         parameters: parameters.clone(),
+        sides: Vec::new(),
     };
     let links: Vec<Link> = operators.iter().map(link).collect();
     let chain = Chain::new(&TABLE, None, &links, 1).unwrap().with_block(block);

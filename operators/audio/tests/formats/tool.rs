@@ -145,8 +145,14 @@ pub fn decode(path: &Path, parameters: Value) -> Result<Decoded, Stop> {
         stamp: None,
         rows: None,
     };
-    let context =
-        Context { seed: 0, stage: Arc::from("decode"), epoch: 0, block: 5000, cancel: Default::default() };
+    let context = Context {
+        seed: 0,
+        stage: Arc::from("decode"),
+        epoch: 0,
+        block: 5000,
+        cancel: Default::default(),
+        sides: Default::default(),
+    };
     let mut decoded = Decoded::default();
     read_here(&decode, &item, &context, &mut decoded)?;
     Ok(decoded)

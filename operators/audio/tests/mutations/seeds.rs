@@ -142,19 +142,12 @@ fn flac(planes: &[Vec<f32>; CHANNELS]) -> Vec<u8> {
         operator: operator.into(),
         version: TABLE.get(operator).unwrap().version,
         parameters,
+        sides: Vec::new(),
     };
     let links = [link("decode", json!({})), link("shards", json!({"codec": "flac"}))];
     let chain = Chain::new(&TABLE, None, &links, 0).unwrap();
     let mut rows = chain.rows(&CancellationToken::new()).unwrap();
-    let header = Header {
-        item: "a".into(),
-        start: 0,
-        rate: RATE,
-        hop: 1,
-        channels: CHANNELS as u16,
-        frames: Some(FRAMES as u64),
-        view: 0,
-    };
+    let header = Header::audio("a".into(), 0, RATE, CHANNELS as u16, Some(FRAMES as u64));
     rows.begin(&header).unwrap();
     rows.block(Block::planar(CHANNELS, planes.concat())).unwrap();
     let batch = rows.end(&mut Vec::new()).unwrap().unwrap();

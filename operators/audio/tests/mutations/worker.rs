@@ -96,6 +96,7 @@ impl Decoders {
                 operator: "decode".into(),
                 version: TABLE.get("decode").unwrap().version,
                 parameters: json!({"on_damage": on_damage}),
+                sides: Vec::new(),
             };
             let chain = Chain::new(&TABLE, None, &[link], 0).unwrap();
             chain.instance(0, &CancellationToken::new()).unwrap()

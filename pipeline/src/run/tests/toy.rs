@@ -53,15 +53,7 @@ fn record(corpus: &str, stage: &str, item: &str) {
 const SIGNAL: Port = Port { name: "from", many: false, optional: false, about: "what is read" };
 
 fn signal() -> Flow {
-    Flow::Signal(SignalType {
-        rate: Some(1000),
-        hop: 1,
-        channels: Some(1),
-        unit: Unit::Clip,
-        frames: Some(2),
-        most_frames: None,
-        views: 1,
-    })
+    Flow::Signal(SignalType { frames: Some(2), ..SignalType::audio(Some(1000), Some(1), Unit::Clip) })
 }
 
 macro_rules! declare {
@@ -157,15 +149,7 @@ impl Read for Cutting {
             _ => {}
         }
         for (index, factor) in [1.0, 2.0].into_iter().enumerate() {
-            output.begin(&Header {
-                item: item.key.clone(),
-                start: index as u64,
-                rate: 1000,
-                hop: 1,
-                channels: 1,
-                frames: Some(2),
-                view: 0,
-            })?;
+            output.begin(&Header::audio(item.key.clone(), index as u64, 1000, 1, Some(2)))?;
             let value = (content / self.keep * 10 + self.version) as f32 * factor;
             output.block(Block::planar(1, vec![value, -value]))?;
             output.end()?;
@@ -305,15 +289,9 @@ impl Read for ReadBack {
             let batch = batch.unwrap();
             for at in 0..batch.num_rows() {
                 if (first..first + count).contains(&row) {
-                    output.begin(&Header {
-                        item: Arc::from(batch.column(0).as_string::<i32>().value(at)),
-                        start: batch.column(1).as_primitive::<Int64Type>().value(at) as u64,
-                        rate: 1000,
-                        hop: 1,
-                        channels: 1,
-                        frames: Some(1),
-                        view: 0,
-                    })?;
+                    let item = Arc::from(batch.column(0).as_string::<i32>().value(at));
+                    let start = batch.column(1).as_primitive::<Int64Type>().value(at) as u64;
+                    output.begin(&Header::audio(item, start, 1000, 1, Some(1)))?;
                     let value = batch.column(2).as_primitive::<Float32Type>().value(at);
                     output.block(Block::planar(1, vec![value]))?;
                     output.end()?;

@@ -1,0 +1,159 @@
+//! How steps are put together.
+
+use etude_pipeline::flow::Block;
+use etude_pipeline::operator::{Invalid, Step as Outcome};
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::drawing::Drawing;
+use super::range::half;
+use super::side::Side;
+use super::step::{Change, Does, Step};
+
+/// Applies one of several steps, each as likely as the others.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OneOf {
+    /// The probability that any is applied.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+    /// The steps. That which is drawn applies whatever its own `p` is.
+    of: Vec<Step>,
+}
+
+/// Applies several steps together, or none of them.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// The probability that they are applied; each then with its own `p`.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    p: f64,
+    /// The steps, in order.
+    of: Vec<Step>,
+}
+
+/// What all steps draw with.
+pub struct Source<'a> {
+    /// Samples a second.
+    pub rate: u32,
+    /// The numbers of the step at a place in the chain.
+    pub random: &'a dyn Fn(&str) -> Random,
+    pub side: &'a mut Side,
+}
+
+impl Step {
+    fn p(&self) -> f64 {
+        match self.does() {
+            Does::Change(change) => change.p(),
+            Does::OneOf(OneOf { p, .. }) | Does::Chain(Chain { p, .. }) => *p,
+        }
+    }
+
+    /// How many numbers it notes, with those within it.
+    fn numbers(&self) -> usize {
+        match self.does() {
+            Does::Change(change) => change.draws().len(),
+            Does::OneOf(OneOf { of, .. }) | Does::Chain(Chain { of, .. }) => numbers(of),
+        }
+    }
+
+    fn check(&self, at: &str) -> Result<(), Invalid> {
+        let at = format!("{at}.{}", self.name());
+        Invalid::unless((0.0..=1.0).contains(&self.p()), &format!("{at}.p"), "must be from 0 to 1")?;
+        match self.does() {
+            Does::Change(change) => change.check().map_err(|Invalid { parameter, message }| Invalid {
+                parameter: format!("{at}.{parameter}"),
+                message,
+            }),
+            Does::OneOf(OneOf { of, .. }) | Does::Chain(Chain { of, .. }) => {
+                check_all(of, &format!("{at}.of"), "of")
+            }
+        }
+    }
+
+    /// Applies it with its probability, or in any case.
+    fn apply(
+        &self,
+        always: bool,
+        at: &str,
+        clip: &mut Block,
+        source: &mut Source<'_>,
+        drawn: &mut [Option<f64>],
+    ) -> Outcome {
+        let mut random = (source.random)(at);
+        if !random.chance(self.p()) && !always {
+            return Ok(());
+        }
+        match self.does() {
+            Does::Change(change) => {
+                change.apply(clip, &mut Drawing { rate: source.rate, random, side: source.side, drawn })
+            }
+            Does::OneOf(OneOf { of, .. }) => {
+                let chosen = random.below(of.len() as u64) as usize;
+                let (before, one) = (numbers(&of[..chosen]), of[chosen].numbers());
+                let drawn = &mut drawn[before..before + one];
+                of[chosen].apply(true, &format!("{at}.{chosen}"), clip, source, drawn)
+            }
+            Does::Chain(Chain { of, .. }) => apply_all(of, at, clip, source, drawn),
+        }
+    }
+}
+
+/// The names of all numbers that steps note, in order: the step's and the number's.
+pub fn names(steps: &[Step]) -> Vec<String> {
+    let mut names = Vec::new();
+    let _ = each(steps, "", &mut |_, step, change| {
+        names.extend(change.draws().iter().map(|number| format!("{step}_{number}")));
+        Ok::<(), ()>(())
+    });
+    names
+}
+
+/// How many numbers steps note together.
+pub fn numbers(steps: &[Step]) -> usize {
+    steps.iter().map(Step::numbers).sum()
+}
+
+/// Errors: no steps, or a parameter of one out of its range.
+pub fn check_all(steps: &[Step], at: &str, name: &str) -> Result<(), Invalid> {
+    Invalid::unless(!steps.is_empty(), at, format!("`{name}` needs at least one step"))?;
+    steps.iter().enumerate().try_for_each(|(index, step)| step.check(&format!("{at}.{index}")))
+}
+
+/// Applies steps in order to a clip of at least one frame. What they draw is noted in as many places as
+/// [`numbers`] says.
+pub fn apply_all(
+    steps: &[Step],
+    at: &str,
+    clip: &mut Block,
+    source: &mut Source<'_>,
+    mut drawn: &mut [Option<f64>],
+) -> Outcome {
+    for (index, step) in steps.iter().enumerate() {
+        let (own, others) = drawn.split_at_mut(step.numbers());
+        step.apply(false, &format!("{at}.{index}"), clip, source, own)?;
+        drawn = others;
+    }
+    Ok(())
+}
+
+/// Goes through all changes in the order in which they note numbers, each with its place in the file and its name.
+pub fn each<E>(
+    steps: &[Step],
+    at: &str,
+    see: &mut dyn FnMut(&str, &'static str, &dyn Change) -> Result<(), E>,
+) -> Result<(), E> {
+    for (index, step) in steps.iter().enumerate() {
+        let at = format!("{at}.{index}.{}", step.name());
+        match step.does() {
+            Does::Change(change) => see(&at, step.name(), change)?,
+            Does::OneOf(OneOf { of, .. }) | Does::Chain(Chain { of, .. }) => {
+                each(of, &format!("{at}.of"), see)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Hides parts of clips.
+
+mod spans;
+
+use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType, Unit};
+use etude_pipeline::operator::{
+    self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
+};
+use etude_pipeline::random::Random;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use spans::{Blocks, Spans, runs};
+
+/// Masks parts of each clip, of audio or of features, and says which.
+///
+/// What is drawn is keyed on (seed, stage, item, start, epoch, view). The masked frames go along with the clip: shards
+/// keep them in the column `mask`, and an objective that predicts masked frames takes them as its own.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mask {
+    /// Which frames: `spans` or `blocks`.
+    pattern: Pattern,
+    /// What stands for them.
+    #[serde(default)]
+    fill: Fill,
+    /// The views that are masked; all by default.
+    #[serde(default)]
+    views: Option<Vec<u32>>,
+}
+
+/// Which frames are masked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Pattern {
+    /// Spans that begin anywhere.
+    Spans(Spans),
+    /// Blocks of a grid.
+    Blocks(Blocks),
+}
+
+/// What stands for masked frames.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Fill {
+    /// Zeros.
+    #[default]
+    Zero,
+    /// Normal noise.
+    Noise(Noise),
+    /// What was there: the encoder has a vector of its own for masked frames, which it learns.
+    Learned,
+}
+
+/// Normal noise of mean 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Noise {
+    /// Its standard deviation, above 0 and at most 1000.
+    #[serde(default = "default_std")]
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1000))]
+    std: f64,
+}
+
+fn default_std() -> f64 {
+    0.1
+}
+
+impl Declare for Mask {
+    const NAME: &'static str = "mask";
+    const VERSION: u32 = 1;
+    const SCOPE: Scope = Scope::Item;
+    const PORTS: &'static [Port] = &[crate::SIGNAL];
+}
+
+impl Operator for Mask {
+    fn check(&self) -> Result<(), Invalid> {
+        match &self.pattern {
+            Pattern::Spans(spans) => spans.check("pattern.spans.")?,
+            Pattern::Blocks(blocks) => blocks.check("pattern.blocks.")?,
+        }
+        if let Fill::Noise(Noise { std }) = self.fill {
+            let right = std > 0.0 && std <= 1000.0;
+            Invalid::unless(right, "fill.noise.std", "must be more than 0 and at most 1000")?;
+        }
+        crate::check_views(self.views.as_deref())
+    }
+
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+        let signal = crate::signal(inputs)?;
+        if signal.unit != Unit::Clip {
+            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
+        }
+        if signal.masking != Masking::None {
+            return Err("the clips are masked already".into());
+        }
+        crate::suit_views(self.views.as_deref(), signal.views)?;
+        let masking = if self.fill == Fill::Learned { Masking::Marked } else { Masking::Filled };
+        Ok(Flow::Signal(SignalType { masking, ..signal }))
+    }
+
+    fn random(&self) -> bool {
+        true
+    }
+
+    fn body(&self) -> Body {
+        let mask = self.clone();
+        Body::Map(Box::new(move |context| {
+            Box::new(Work { mask: mask.clone(), context, masked: Vec::new(), at: 0, noise: None })
+        }))
+    }
+}
+
+struct Work {
+    mask: Mask,
+    context: Context,
+    /// Of each frame of the clip, whether it is masked.
+    masked: Vec<bool>,
+    at: usize,
+    /// A stream of numbers for each channel, so that none depends on how the clip is cut into blocks.
+    noise: Option<Vec<Random>>,
+}
+
+impl operator::Map for Work {
+    fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
+        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
+        let mut random = self.context.random(&header.item, header.start, header.view);
+        let frames_a_second = f64::from(header.rate) / f64::from(header.hop);
+        let chosen = self.mask.views.as_ref().is_none_or(|views| views.contains(&header.view));
+        self.masked = match &self.mask.pattern {
+            _ if !chosen => vec![false; frames],
+            Pattern::Spans(spans) => spans.draw(frames, &mut random),
+            Pattern::Blocks(blocks) => blocks.draw(frames, frames_a_second, &mut random),
+        };
+        self.at = 0;
+        self.noise = matches!(self.mask.fill, Fill::Noise(_)).then(|| {
+            let of = |channel: u16| {
+                self.context.random(&format!("{channel}\0{}", header.item), header.start, header.view)
+            };
+            (0..header.channels).map(of).collect()
+        });
+        let spans = runs(&self.masked).map(|run| (run.start as u64, run.end as u64));
+        output.begin(&Header { mask: Some(spans.collect::<Vec<_>>().into()), ..header.clone() })
+    }
+
+    fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
+        let to = self.masked.len().min(self.at + block.frames());
+        let here = &self.masked[self.at.min(to)..to];
+        self.at = to;
+        for channel in 0..block.channels() {
+            let samples = block.channel_mut(channel);
+            match &self.mask.fill {
+                Fill::Learned => {}
+                Fill::Zero => runs(here).for_each(|run| samples[run].fill(0.0)),
+                Fill::Noise(Noise { std }) => {
+                    let Some(random) = self.noise.as_mut().and_then(|noise| noise.get_mut(channel)) else {
+                        continue;
+                    };
+                    for run in runs(here) {
+                        samples[run].iter_mut().for_each(|sample| *sample = (std * random.normal()) as f32);
+                    }
+                }
+            }
+        }
+        output.block(block)
+    }
+
+    fn end(&mut self, output: &mut dyn Output) -> Step {
+        output.end()
+    }
+}
+
+#[cfg(test)]
+mod tests;
