@@ -2,8 +2,10 @@
 # make test    formatting, lints, unit and end-to-end tests
 # make build   both programs, in $CARGO_TARGET_DIR/release/
 # make docs    the generated pages
+# make soundfont   General MIDI instruments (MIT, 120 MB), which pipelines/rendered.yaml plays MIDI files with
 # make notes   recorded notes with labels, which pipelines/clmr.yaml and byol.yaml train on
 # make bench   Étude and its peers over the same music: tables in Markdown, and results.json
+# make bench-views   augmentations and features beside their peers (a download of 3 GB)
 # make bench-train   a step of training beside PyTorch (a download of 3 GB); options go into BENCH
 # make soak    the tests of the store for an hour: any history, and a thousand real kills
 # make fuzz    each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz
@@ -28,7 +30,7 @@ export CMAKE := $(target)/cmake/cmake/data/bin/cmake
 cmake := $(CMAKE)
 endif
 
-.PHONY: demo test build libtorch music notes lint docs python odd soak fuzz bench-train
+.PHONY: demo test build libtorch music notes soundfont test-font lint docs python odd soak fuzz bench-train bench-views
 
 demo: build music
 	$(etude) run pipelines/demo.yaml
@@ -52,6 +54,13 @@ notes:
 odd:
 	@python3 scripts/fetch-odd.py $(target)/odd || echo "the odd files are not there: their test is left out"
 
+soundfont:
+	python3 scripts/fetch-soundfont.py soundfonts FluidR3_GM
+
+# The font that the tests play with. Without it their test is left out.
+test-font:
+	@python3 scripts/fetch-soundfont.py $(target)/soundfont TimGM6mb || echo "the SoundFont is not there: its test is left out"
+
 # What the tests compare with: readers of shards that others wrote.
 python:
 	@cmp -s tests/python/requirements.txt $(python)/requirements.txt || { \
@@ -65,7 +74,7 @@ lint: $(libtorch) $(cmake)
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check licenses bans sources; \
 	  else echo "cargo deny is not installed: licences are not checked"; fi
 
-test: lint build music python odd
+test: lint build music python odd test-font
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  ETUDE_TESTS_SKIP_NOTHING=1 PYTHONPATH=$(python) cargo nextest run --release --workspace --locked; \
 	else \
@@ -117,3 +126,22 @@ bench-train: build
 	  python3 -m pip install --quiet --target $(train_python) --requirement benches/train/requirements.txt && \
 	  cp benches/train/requirements.txt $(train_python)/requirements.txt; }
 	PYTHONPATH=$(train_python) python3 benches/train/run.py --trainer $(target)/release/etude-trainer $(BENCH)
+
+views_python := $(target)/bench-python-views
+clmr_python := $(target)/bench-python-clmr
+
+# Options of benches/views/run.py go into BENCH. PEERS=all adds torchaudio-augmentations with the last PyTorch it works
+# with: another 3 GB, and libsox (Debian's libsox-dev).
+bench-views: build music
+	cargo build --release --workspace --locked --example apply
+	@cmp -s benches/views/requirements.txt $(views_python)/requirements.txt || { \
+	  rm -rf $(views_python) && \
+	  python3 -m pip install --quiet --target $(views_python) --requirement benches/views/requirements.txt && \
+	  cp benches/views/requirements.txt $(views_python)/requirements.txt; }
+	@[ "$(PEERS)" != all ] || cmp -s benches/views/requirements-clmr.txt $(clmr_python)/requirements.txt || { \
+	  rm -rf $(clmr_python) && \
+	  python3 -m pip install --quiet --target $(clmr_python) --requirement benches/views/requirements-clmr.txt && \
+	  cp benches/views/requirements-clmr.txt $(clmr_python)/requirements.txt; }
+	PYTHONPATH=$(views_python) python3 benches/views/run.py --work $(target)/bench-views --music music \
+	  --apply $(target)/release/examples/apply --etude $(etude) --trainer $(target)/release/etude-trainer \
+	  $(if $(filter all,$(PEERS)),--clmr-python $(clmr_python)) $(BENCH)

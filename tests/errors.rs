@@ -59,7 +59,6 @@ refused! {
     nothing_is_kept: shards("  shards: {op: shards}\n", "");
     too_many_values: train("{op: crop, seconds: 2.7, views: 2}", "{op: crop, seconds: 2.7, views: 2}\n  noisy: {op: augment, chain: [gain: {db: [1, 2, 3]}]}");
     clips_of_different_length: train("seconds: 10", "seconds: 10, tail: keep");
-    views_in_shards: train("  shards: {op: shards}\n  views:  {op: crop, seconds: 2.7, views: 2}\n", "  views:  {op: crop, seconds: 2.7, views: 2}\n  shards: {op: shards}\n");
     no_stage_to_read: format!("{TRAIN}  v: {{op: embed, from: shards, model: model}}\n  nearest: {{op: retrieve, from: []}}\n");
     syntax: shards("{op: shards}", "{op: shards");
     empty_file: "";

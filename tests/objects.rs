@@ -33,7 +33,7 @@ stages:
   at16k:  {op: resample, rate: 16000}
   clips:  {op: segment, seconds: "${seconds}"}
   shards: {op: shards, megabytes: 1}
-  mel:    {op: log_mel, n_mels: 16}
+  mel:    {op: mel, n_mels: 16}
   pooled: {op: pool}
 "#;
     std::fs::write(folder.join("p.yaml"), yaml).unwrap();

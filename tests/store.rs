@@ -14,7 +14,7 @@ fn tones(folder: &Path) {
     for (name, hz) in [("a", 220.0), ("b", 330.0), ("sub/c", 440.0)] {
         write_tone(&folder.join(format!("music/{name}.wav")), hz, 25);
     }
-    let yaml = SHARDS.to_owned() + "  mel: {op: log_mel, n_mels: 16}\n  pooled: {op: pool}\n";
+    let yaml = SHARDS.to_owned() + "  mel: {op: mel, n_mels: 16}\n  pooled: {op: pool}\n";
     std::fs::write(folder.join("p.yaml"), yaml).unwrap();
 }
 
@@ -378,7 +378,7 @@ fn two_runs_and_a_collection_at_once() {
     let folder = tempfile::tempdir().unwrap();
     some_music(folder.path());
     let yaml = SHARDS.replace("{op: shards}", "{op: shards, megabytes: 1}")
-        + "  mel: {op: log_mel, n_mels: 16}\n  pooled: {op: pool}\n";
+        + "  mel: {op: mel, n_mels: 16}\n  pooled: {op: pool}\n";
     std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
     for round in 0..4 {
         let seconds = format!("seconds={}", 3 + round);

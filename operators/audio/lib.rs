@@ -1,37 +1,62 @@
 //! The audio operators: one folder each, one line each in [`OPERATORS`].
 
 pub mod augment;
+pub mod axis_shift;
+pub mod bert_mask;
+pub mod chroma;
+mod collected;
+pub mod compress;
+pub mod cqt;
 pub mod crop;
 pub mod decode;
+pub mod drop_tokens;
 pub mod filter;
 pub mod flac;
+pub mod framed;
 #[cfg(test)]
 mod harness;
-pub mod log_mel;
+pub mod k_means;
 pub mod mask;
 pub mod measure;
 pub mod mel;
 pub mod metadata;
+pub mod mfcc;
+pub mod midi;
+pub mod n_grams;
 pub mod neighbours;
 pub mod normalise;
+pub mod notes;
+pub mod patchify;
 pub mod pool;
+pub mod render;
 pub mod resample;
 pub mod scan;
 pub mod segment;
 pub mod shards;
+pub mod spec_augment;
 mod spectrum;
+pub mod split;
 pub mod sql;
+pub mod standardise;
+pub mod statistics;
+pub mod stft;
+mod stream;
+pub mod tokens;
 pub mod vectors;
+mod whole;
 
-use etude_pipeline::flow::{Block, Flow, SignalType, Unit};
+use etude_pipeline::flow::{Block, Flow, Masking, SignalType, Unit};
 use etude_pipeline::operator::{Declaration, Inputs, Invalid, Output, Port, Step};
 
 /// All audio operators.
 pub const OPERATORS: &[Declaration] = &[
     Declaration::of::<scan::Scan>(),
     Declaration::of::<metadata::Metadata>(),
+    Declaration::of::<notes::Notes>(),
     Declaration::of::<sql::Sql>(),
+    Declaration::of::<split::Split>(),
     Declaration::of::<decode::Decode>(),
+    Declaration::of::<render::Render>(),
     Declaration::of::<resample::Resample>(),
     Declaration::of::<filter::Filter>(),
     Declaration::of::<segment::Segment>(),
@@ -40,8 +65,24 @@ pub const OPERATORS: &[Declaration] = &[
     Declaration::of::<crop::Crop>(),
     Declaration::of::<neighbours::Neighbours>(),
     Declaration::of::<augment::Augment>(),
+    Declaration::of::<stft::Stft>(),
+    Declaration::of::<mel::Mel>(),
+    Declaration::of::<mfcc::Mfcc>(),
+    Declaration::of::<chroma::Chroma>(),
+    Declaration::of::<cqt::Cqt>(),
+    Declaration::of::<compress::Compression>(),
+    Declaration::of::<standardise::Standardisation>(),
+    Declaration::of::<n_grams::NGrams>(),
+    Declaration::of::<spec_augment::SpecAugment>(),
+    Declaration::of::<axis_shift::AxisShift>(),
+    Declaration::of::<patchify::Patchify>(),
     Declaration::of::<mask::Mask>(),
-    Declaration::of::<log_mel::LogMel>(),
+    Declaration::of::<bert_mask::BertMask>(),
+    Declaration::of::<drop_tokens::DropTokens>(),
+    Declaration::of::<tokens::RandomProjection>(),
+    Declaration::of::<tokens::Assign>(),
+    Declaration::of::<statistics::Statistics>(),
+    Declaration::of::<k_means::KMeans>(),
     Declaration::of::<pool::Pool>(),
 ];
 
@@ -53,6 +94,17 @@ fn signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {
     match inputs.one("from")? {
         Flow::Signal(signal) => Ok(signal.clone()),
         other => Err(format!("expects recordings or clips, not {other}")),
+    }
+}
+
+/// The main input as a signal whose mask, if it has one, counts its own frames.
+fn whole_signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {
+    match signal(inputs)? {
+        signal if signal.masking == Masking::Dropped => {
+            Err("expects clips with all their frames, and `op: drop_tokens` has left some out: put it below"
+                .into())
+        }
+        signal => Ok(signal),
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Masking {
     Marked,
     /// A mask, and something else stands where it is.
     Filled,
+    /// A mask of frames that were left out: it counts those that were there before.
+    Dropped,
 }
 
 impl SignalType {

@@ -16,7 +16,7 @@ mod runtime;
 mod size;
 pub mod spec;
 pub mod store;
-mod suggest;
+pub mod suggest;
 pub mod yaml;
 
 pub use diagnostic::Diagnostic;

@@ -2,11 +2,11 @@
 
 use std::ops::Range as Span;
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Port, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::level::energy;
 use super::range::{Range, decibels, half, within};
@@ -48,7 +48,8 @@ impl Change for Background {
         &["snr_db", "row", "start_seconds"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let Some(sounds) = &mut draw.side.background else { return Err(side::missing(&side::BACKGROUND)) };
         let snr = draw.random.range(self.snr_db[0], self.snr_db[1]);
         let row = draw.random.below(sounds.count());

@@ -1,11 +1,11 @@
 //! A band of frequencies alone.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::biquad::Biquad;
+use super::biquad::{self, Biquad};
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -58,12 +58,15 @@ impl Change for BandPass {
         &["centre_hz", "bandwidth_fraction"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let (centre, rate) = (draw.number(0, self.centre), f64::from(draw.rate));
         let half_width = centre * draw.number(1, self.bandwidth_fraction) / 2.0;
-        Biquad::high_pass(centre - half_width, rate).run(clip);
+        let high_pass = Biquad::high_pass(centre - half_width, rate);
         if centre + half_width < rate / 2.0 {
-            Biquad::low_pass(centre + half_width, rate).run(clip);
+            biquad::run([high_pass, Biquad::low_pass(centre + half_width, rate)], clip);
+        } else {
+            biquad::run([high_pass], clip);
         }
         Ok(())
     }

@@ -10,6 +10,23 @@ const STEP: usize = 4;
 /// What a state, or a sample, gives to each of the outputs that follow.
 type Outputs = [f64; STEP];
 
+/// Filters all channels in place, from silence, by one filter behind the other.
+pub fn run<const N: usize>(filters: [Biquad; N], clip: &mut Block) {
+    let steps = filters.map(|filter| filter.steps());
+    for channel in 0..clip.channels() {
+        let mut states = [[0.0; 2]; N];
+        let (whole, rest) = clip.channel_mut(channel).as_chunks_mut();
+        for samples in whole {
+            steps.iter().zip(&mut states).for_each(|(steps, state)| steps.next(samples, state));
+        }
+        for sample in rest {
+            for (filter, state) in filters.iter().zip(&mut states) {
+                *sample = filter.next(f64::from(*sample), state) as f32;
+            }
+        }
+    }
+}
+
 /// A filter of second order, in direct form II transposed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Biquad {
@@ -33,17 +50,6 @@ impl Biquad {
         let alpha = sin / std::f64::consts::SQRT_2;
         let a0 = 1.0 + alpha;
         Self { b: b(cos).map(|b| b / a0), a: [-2.0 * cos / a0, (1.0 - alpha) / a0] }
-    }
-
-    /// Filters all channels in place, from silence.
-    pub fn run(&self, clip: &mut Block) {
-        let steps = self.steps();
-        for channel in 0..clip.channels() {
-            let mut state = [0.0; 2];
-            let (whole, rest) = clip.channel_mut(channel).as_chunks_mut();
-            whole.iter_mut().for_each(|samples| steps.next(samples, &mut state));
-            rest.iter_mut().for_each(|sample| *sample = self.next(f64::from(*sample), &mut state) as f32);
-        }
     }
 
     fn next(&self, x: f64, [s1, s2]: &mut [f64; 2]) -> f64 {

@@ -1,11 +1,11 @@
 //! How steps are put together.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step as Outcome};
 use etude_pipeline::random::Random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::half;
 use super::side::Side;
@@ -79,7 +79,7 @@ impl Step {
         &self,
         always: bool,
         at: &str,
-        clip: &mut Block,
+        clip: &mut Clip,
         source: &mut Source<'_>,
         drawn: &mut [Option<f64>],
     ) -> Outcome {
@@ -128,7 +128,7 @@ pub fn check_all(steps: &[Step], at: &str, name: &str) -> Result<(), Invalid> {
 pub fn apply_all(
     steps: &[Step],
     at: &str,
-    clip: &mut Block,
+    clip: &mut Clip,
     source: &mut Source<'_>,
     mut drawn: &mut [Option<f64>],
 ) -> Outcome {

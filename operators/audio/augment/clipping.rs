@@ -1,10 +1,10 @@
 //! Peaks cut off.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::quantile::quantiles;
 use super::range::{Range, half, within};
@@ -40,7 +40,8 @@ impl Change for Clipping {
         &["percent"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let half = draw.number(0, self.percent) / 200.0;
         let [low, high] = quantiles(clip.samples(), [half, 1.0 - half], |sample| sample);
         // Of half the samples each the two are one.

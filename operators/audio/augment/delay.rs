@@ -1,11 +1,11 @@
 //! The clip once more, later.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use etude_pipeline::random::Random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -65,7 +65,8 @@ impl Change for Delay {
         &["milliseconds"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let milliseconds = self.draw(&mut draw.random);
         draw.note(0, milliseconds);
         let late = (milliseconds / 1000.0 * f64::from(draw.rate)).round() as usize;

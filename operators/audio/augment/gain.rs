@@ -1,10 +1,10 @@
 //! Louder or softer.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, decibels, half, within};
 use super::step::Change;
@@ -39,9 +39,9 @@ impl Change for Gain {
         &["db"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let factor = decibels(draw.number(0, self.db)) as f32;
-        clip.samples_mut().iter_mut().for_each(|sample| *sample *= factor);
+        clip.each(|sample| sample * factor);
         Ok(())
     }
 }

@@ -1,11 +1,11 @@
 //! High frequencies alone.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::biquad::Biquad;
+use super::biquad::{self, Biquad};
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -48,9 +48,10 @@ impl Change for HighPass {
         &["cutoff_hz"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let cutoff = draw.number(0, self.cutoff);
-        Biquad::high_pass(cutoff, f64::from(draw.rate)).run(clip);
+        biquad::run([Biquad::high_pass(cutoff, f64::from(draw.rate))], clip);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use etude_pipeline::operator::{Invalid, Port, Step, Stop};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::convolution::Response;
 use super::drawing::Drawing;
 use super::level::energy;
@@ -56,7 +57,8 @@ impl Change for Impulse {
         &["mix", "row"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let Some(impulses) = &mut draw.side.impulses else { return Err(side::missing(&side::IMPULSES)) };
         let mix = draw.random.range(self.mix[0], self.mix[1]);
         let row = draw.random.below(impulses.sounds.count());

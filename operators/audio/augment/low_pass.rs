@@ -1,11 +1,11 @@
 //! Low frequencies alone.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::biquad::Biquad;
+use super::biquad::{self, Biquad};
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -40,10 +40,11 @@ impl Change for LowPass {
         &["cutoff_hz"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let (cutoff, rate) = (draw.number(0, self.cutoff), f64::from(draw.rate));
         if cutoff < rate / 2.0 {
-            Biquad::low_pass(cutoff, rate).run(clip);
+            biquad::run([Biquad::low_pass(cutoff, rate)], clip);
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! Upside down.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::Step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::half;
 use super::step::Change;
@@ -28,8 +28,8 @@ impl Change for Polarity {
         &["applied"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
-        clip.samples_mut().iter_mut().for_each(|sample| *sample = -*sample);
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        clip.each(|sample| -sample);
         draw.note(0, 1.0);
         Ok(())
     }

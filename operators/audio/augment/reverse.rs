@@ -1,10 +1,10 @@
 //! Backwards.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::Step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::half;
 use super::step::Change;
@@ -28,10 +28,8 @@ impl Change for Reverse {
         &["applied"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
-        for channel in 0..clip.channels() {
-            clip.channel_mut(channel).reverse();
-        }
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        clip.reverse();
         draw.note(0, 1.0);
         Ok(())
     }

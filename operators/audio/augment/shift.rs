@@ -1,10 +1,10 @@
 //! Earlier or later.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::fade::rising;
 use super::range::{Range, half, within};
@@ -56,7 +56,7 @@ impl Change for Shift {
         &["seconds"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let (frames, rate) = (clip.frames(), f64::from(draw.rate));
         let fraction = draw.random.range(self.fraction[0], self.fraction[1]);
         let by = (fraction * frames as f64).round() as i64;
@@ -66,23 +66,14 @@ impl Change for Shift {
         }
         // Where the first frame comes to lie, which is where the seam is.
         let seam = by.rem_euclid(frames as i64) as usize;
-        let fade = (self.fade * rate).round() as usize;
-        for channel in 0..clip.channels() {
-            let samples = clip.channel_mut(channel);
-            samples.rotate_right(seam);
-            if !self.rollover {
-                if by > 0 {
-                    samples[..by as usize].fill(0.0)
-                } else {
-                    samples[(frames as i64 + by) as usize..].fill(0.0)
-                }
-            }
-            let (before, after) = samples.split_at_mut(seam);
-            let (out, into) = (fade.min(before.len()), fade.min(after.len()));
-            let ends = before.len() - out;
-            before[ends..].iter_mut().zip(rising(out).rev()).for_each(|(sample, factor)| *sample *= factor);
-            after[..into].iter_mut().zip(rising(into)).for_each(|(sample, factor)| *sample *= factor);
+        clip.rotate(frames - seam);
+        if !self.rollover {
+            clip.silence(if by > 0 { 0..by as usize } else { (frames as i64 + by) as usize..frames });
         }
+        let fade = (self.fade * rate).round() as usize;
+        let (out, into) = (fade.min(seam), fade.min(frames - seam));
+        clip.scale(seam - out..seam, rising(out).rev());
+        clip.scale(seam..seam + into, rising(into));
         Ok(())
     }
 }

@@ -1,6 +1,5 @@
 //! The steps of a chain.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Port, Step as Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::background::Background;
 use super::band_pass::BandPass;
 use super::chain::{Chain, OneOf};
+use super::clip::Clip;
 use super::clipping::Clipping;
 use super::delay::Delay;
 use super::drawing::Drawing;
@@ -50,7 +50,7 @@ pub trait Change {
     fn draws(&self) -> &'static [&'static str];
 
     /// Applies it to a clip of at least one frame.
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Outcome;
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Outcome;
 }
 
 macro_rules! steps {

@@ -15,6 +15,7 @@ use etude_pipeline::random::Random;
 use serde_json::{Value, json};
 
 use super::chain::Source;
+use super::clip::Clip;
 use super::impulse::Impulses;
 use super::side::Side;
 use super::sounds::{Part, Shape, Sounds};
@@ -85,13 +86,23 @@ fn applied(
     key: &str,
     side: &mut Side,
 ) -> Result<(Block, Vec<Option<f64>>), Stop> {
+    applied_to(Clip::from(block.clone()), rate, chain, key, side)
+}
+
+fn applied_to(
+    mut clip: Clip,
+    rate: u32,
+    chain: Value,
+    key: &str,
+    side: &mut Side,
+) -> Result<(Block, Vec<Option<f64>>), Stop> {
     let steps: Vec<Step> = serde_json::from_value(chain).unwrap();
     chain::check_all(&steps, "chain", "chain").unwrap();
-    let (mut clip, mut drawn) = (block.clone(), vec![None; chain::numbers(&steps)]);
+    let mut drawn = vec![None; chain::numbers(&steps)];
     let random = |at: &str| Random::keyed(&[key.as_bytes(), at.as_bytes()]);
     let mut source = Source { rate, random: &random, side };
     chain::apply_all(&steps, "chain", &mut clip, &mut source, &mut drawn)?;
-    Ok((clip, drawn))
+    Ok((clip.whole().clone(), drawn))
 }
 
 /// Applies a step, with the numbers of a key.

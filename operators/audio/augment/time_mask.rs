@@ -1,10 +1,10 @@
 //! A part of the clip in silence.
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::fade::rising;
 use super::range::{Range, half, within};
@@ -49,18 +49,16 @@ impl Change for TimeMask {
         &["start_seconds", "seconds"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let rate = f64::from(draw.rate);
         let part = draw.random.range(self.part[0], self.part[1]);
         let length = (part * clip.frames() as f64).round() as usize;
         let start = draw.random.below((clip.frames() - length) as u64 + 1) as usize;
         let fade = ((self.fade * rate).round() as usize).min(length / 2);
-        for channel in 0..clip.channels() {
-            let part = &mut clip.channel_mut(channel)[start..start + length];
-            part[..fade].iter_mut().zip(rising(fade).rev()).for_each(|(sample, factor)| *sample *= factor);
-            part[fade..length - fade].fill(0.0);
-            part[length - fade..].iter_mut().zip(rising(fade)).for_each(|(sample, factor)| *sample *= factor);
-        }
+        let (end, silence) = (start + length, start + fade..start + length - fade);
+        clip.scale(start..silence.start, rising(fade).rev());
+        clip.silence(silence.clone());
+        clip.scale(silence.end..end, rising(fade));
         draw.note(0, start as f64 / rate);
         draw.note(1, length as f64 / rate);
         Ok(())

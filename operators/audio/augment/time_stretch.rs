@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -52,7 +52,8 @@ impl Change for TimeStretch {
         &["rate"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let ratio = draw.number(0, self.rate).recip();
         if ratio == 1.0 {
             return Ok(());

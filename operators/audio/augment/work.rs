@@ -5,9 +5,10 @@ use etude_pipeline::operator::{Context, Map, Output, Step as Outcome};
 
 use super::Augment;
 use super::chain::{self, Source};
+use super::clip::Clip;
 use super::side::Side;
 
-/// What a step does may depend on the whole clip, so a clip is collected first.
+/// What a step does may depend on the whole clip, so all of it is collected first.
 pub struct Work {
     augment: Augment,
     context: Context,
@@ -17,15 +18,14 @@ pub struct Work {
     side: Option<Side>,
     /// The clip that is collected; none of a view that passes as it is.
     header: Option<Header>,
-    clip: Block,
-    at: usize,
+    clip: Clip,
 }
 
 impl Work {
     pub fn new(augment: Augment, context: Context) -> Self {
         let names = chain::names(&augment.chain);
-        let (drawn, clip) = (vec![None; names.len()], Block::default());
-        Self { augment, context, names, drawn, side: None, header: None, clip, at: 0 }
+        let (drawn, clip) = (vec![None; names.len()], Clip::default());
+        Self { augment, context, names, drawn, side: None, header: None, clip }
     }
 
     /// A header with what was drawn.
@@ -45,12 +45,7 @@ impl Map for Work {
         if self.side.is_none() {
             self.side = Some(Side::open(&self.context)?);
         }
-        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
-        let channels = usize::from(header.channels);
-        if (self.clip.channels(), self.clip.frames()) != (channels, frames) {
-            self.clip = Block::zeros(channels, frames);
-        }
-        self.at = 0;
+        self.clip.clear();
         self.header = Some(header.clone());
         Ok(())
     }
@@ -59,11 +54,7 @@ impl Map for Work {
         if self.header.is_none() {
             return output.block(block);
         }
-        let end = self.at + block.frames();
-        for channel in 0..self.clip.channels() {
-            self.clip.channel_mut(channel)[self.at..end].copy_from_slice(block.channel(channel));
-        }
-        self.at = end;
+        self.clip.push(block);
         Ok(())
     }
 
@@ -79,7 +70,7 @@ impl Map for Work {
             chain::apply_all(steps, "chain", &mut self.clip, &mut source, &mut self.drawn)?;
         }
         output.begin(&self.noted(header))?;
-        crate::give(&self.clip, self.context.block, output)?;
+        self.clip.give(self.context.block, output)?;
         output.end()
     }
 }

@@ -95,7 +95,7 @@ impl Spans {
 }
 
 /// Blocks of equal length, one behind the other from the clip's begin, each masked or not (MusicFM, BEST-RQ on
-/// waveforms).
+/// waveforms); one of them in any case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Blocks {
@@ -130,6 +130,10 @@ impl Blocks {
         let length = ((self.seconds * frames_a_second).round() as usize).max(1);
         let mut mask = vec![false; frames];
         mask.chunks_mut(length).filter(|_| random.chance(self.p)).for_each(|block| block.fill(true));
+        if !mask.contains(&true) {
+            let chosen = random.below(frames.div_ceil(length) as u64) as usize;
+            mask.chunks_mut(length).skip(chosen).take(1).for_each(|block| block.fill(true));
+        }
         mask
     }
 }

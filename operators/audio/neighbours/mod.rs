@@ -127,7 +127,7 @@ impl Operator for Neighbours {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
+        let signal = crate::whole_signal(inputs)?;
         if signal.unit != Unit::Clip {
             return Err("expects clips, not whole recordings: put `op: segment` above it".into());
         }

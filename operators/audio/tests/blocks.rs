@@ -154,7 +154,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wav");
         write_wav(&path, 16_000, &[noise(frames, seed)]);
-        let operators = [("decode", json!({})), ("log_mel", json!({"n_fft": 512, "hop": 160, "n_mels": 8}))];
+        let operators = [("decode", json!({})), ("mel", json!({"n_fft": 512, "hop": 160, "n_mels": 8}))];
         let features = |block| {
             let mut clips = Columns::default();
             send(&path, &operators, block, &mut clips);
@@ -243,7 +243,7 @@ fn the_anti_alias_filter_keeps_what_fits_and_removes_what_does_not() {
 
 /// PyTorch's figures for the same spectrogram, standardised; `operators/trainer/golden` says how they were made.
 #[test]
-fn log_mel_is_pytorchs() {
+fn mel_is_pytorchs() {
     let golden: Value = serde_json::from_str(include_str!("../../trainer/golden/train_step.json")).unwrap();
     let theirs: Vec<f64> =
         golden["front_end"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
@@ -254,7 +254,7 @@ fn log_mel_is_pytorchs() {
     write_wav(&path, 8000, &[(0..2048).map(|t| sample(f64::from(t)) as f32).collect()]);
     let mel = json!({"n_fft": 256, "hop": 128, "n_mels": 16, "f_min": 50, "f_max": 4000});
     let mut columns = Columns::default();
-    send(&path, &[("decode", json!({})), ("log_mel", mel)], 500, &mut columns);
+    send(&path, &[("decode", json!({})), ("mel", mel)], 500, &mut columns);
     let frames = columns.0.len();
     assert_eq!((frames, columns.0[0].len()), (15, 16));
     let ours: Vec<f64> =

@@ -1,8 +1,9 @@
+use etude_audio::mel::Mel;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Describe, Spectrogram};
+use super::Describe;
 use crate::range::sizes;
 
 /// A plain convolutional network on a spectrogram.
@@ -14,7 +15,7 @@ use crate::range::sizes;
 pub struct Cnn {
     /// The front-end.
     #[serde(default)]
-    pub mel: Spectrogram,
+    pub mel: Mel,
     /// Channels of each convolution: 1 to 8 of them, each 1 to 4096.
     #[serde(default = "default_channels")]
     pub channels: Vec<usize>,
@@ -30,11 +31,11 @@ impl Describe for Cnn {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check()?;
+        self.mel.check_below("mel.")?;
         sizes("channels", &self.channels, 8, 4096)
     }
 
     fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_signal(rate, frames)
+        self.mel.check_clip(rate, frames)
     }
 }

@@ -1,12 +1,8 @@
 //! The encoders, by name. Each is a file here, with its parameters, and one in the trainer, with its layers.
 
-mod spectrogram;
-
 use etude_pipeline::operator::Invalid;
 
 use crate::choices::{below, choices, name_of};
-
-pub use spectrogram::{Compress, Spectrogram, Standardise};
 
 /// What is known of an encoder without its layers.
 pub trait Describe {

@@ -1,8 +1,9 @@
+use etude_audio::mel::Mel;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Describe, Spectrogram};
+use super::Describe;
 
 /// ResNet-18 (He et al. 2016, arXiv 1512.03385) on a spectrogram, of one channel.
 ///
@@ -13,7 +14,7 @@ use super::{Describe, Spectrogram};
 pub struct Resnet18 {
     /// The front-end.
     #[serde(default)]
-    pub mel: Spectrogram,
+    pub mel: Mel,
     /// Channels of the four layers, each 1 to 4096.
     #[serde(default = "default_channels")]
     pub channels: [usize; 4],
@@ -29,12 +30,12 @@ impl Describe for Resnet18 {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check()?;
+        self.mel.check_below("mel.")?;
         let right = self.channels.iter().all(|channels| (1..=4096).contains(channels));
         Invalid::unless(right, "channels", "must be 4 numbers, each from 1 to 4096")
     }
 
     fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_signal(rate, frames)
+        self.mel.check_clip(rate, frames)
     }
 }

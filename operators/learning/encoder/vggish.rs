@@ -1,8 +1,9 @@
+use etude_audio::mel::Mel;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Describe, Spectrogram};
+use super::Describe;
 use crate::range::sizes;
 
 /// A residual network of VGG-like blocks on a spectrogram.
@@ -15,7 +16,7 @@ use crate::range::sizes;
 pub struct Vggish {
     /// The front-end.
     #[serde(default)]
-    pub mel: Spectrogram,
+    pub mel: Mel,
     /// Channels of each block: 1 to 8 of them, each 1 to 4096.
     #[serde(default = "default_channels")]
     pub channels: Vec<usize>,
@@ -31,12 +32,12 @@ impl Describe for Vggish {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check()?;
+        self.mel.check_below("mel.")?;
         sizes("channels", &self.channels, 8, 4096)
     }
 
     fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_signal(rate, frames)?;
+        self.mel.check_clip(rate, frames)?;
         let (bands, halvings) = (self.mel.n_mels as u64, self.channels.len() as u32);
         let least = 2u64.pow(halvings);
         let frames = self.mel.frames(frames);

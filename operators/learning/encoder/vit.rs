@@ -1,8 +1,9 @@
+use etude_audio::mel::Mel;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Describe, Spectrogram};
+use super::Describe;
 use crate::range::within;
 
 /// A vision transformer on patches of a spectrogram (SimpleViT, Beyer et al. 2022, arXiv 2205.01580), as Myna has it
@@ -16,7 +17,7 @@ use crate::range::within;
 pub struct Vit {
     /// The front-end.
     #[serde(default)]
-    pub mel: Spectrogram,
+    pub mel: Mel,
     /// Sizes of the patches, each as bands and frames: 1 to 4 of them.
     #[serde(default = "default_patches")]
     pub patches: Vec<[usize; 2]>,
@@ -80,10 +81,14 @@ impl Describe for Vit {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check()?;
+        self.mel.check_below("mel.")?;
         let right = |patch: &[usize; 2]| patch.iter().all(|side| (1..=1024).contains(side));
         let fits = (1..=4).contains(&self.patches.len()) && self.patches.iter().all(right);
-        Invalid::unless(fits, "patches", "must be 1 to 4 sizes, such as [[16, 16]], of sides from 1 to 1024")?;
+        Invalid::unless(
+            fits,
+            "patches",
+            "must be 1 to 4 sizes, such as [[16, 16]], of sides from 1 to 1024",
+        )?;
         within("dim", &self.dim, 16..=8192)?;
         Invalid::unless(self.dim.is_multiple_of(4), "dim", "must be a multiple of 4")?;
         within("depth", &self.depth, 1..=64)?;
@@ -95,7 +100,7 @@ impl Describe for Vit {
     }
 
     fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_signal(rate, frames)?;
+        self.mel.check_clip(rate, frames)?;
         let (bands, frames) = (self.mel.n_mels, self.mel.frames(frames));
         match self.patches.iter().find(|[height, width]| *height > bands || *width as u64 > frames) {
             Some([height, width]) => {

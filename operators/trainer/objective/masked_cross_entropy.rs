@@ -1,5 +1,6 @@
 use burn::module::Module;
-use etude_learning::encoder::{Compress, Spectrogram, Standardise};
+use etude_audio::compress::Compress;
+use etude_audio::standardise::Standardise;
 use etude_learning::objective as parameters;
 use tch::{Kind, Tensor};
 
@@ -68,14 +69,13 @@ impl Criterion for MaskedCrossEntropy {
 /// Log-mel bands, standardised over the clip, of the encoder's frames.
 pub fn bands(setting: &Setting, n_mels: usize, scope: &Scope) -> Mel {
     let (n_fft, hop) = setting.frames.map_or((16, 16), |frames| (frames.field.max(16), frames.hop));
-    let parameters = Spectrogram {
+    let parameters = etude_audio::mel::Mel {
         n_fft,
         hop,
         n_mels,
-        f_min: 0.0,
-        f_max: None,
-        compress: Compress::Log,
-        standardise: Standardise::Clip,
+        compress: Some(Compress::default()),
+        standardise: Some(Standardise::Clip),
+        ..Default::default()
     };
     Mel::new(&parameters, setting.rate, scope.device())
 }

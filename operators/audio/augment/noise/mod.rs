@@ -4,13 +4,13 @@ mod normal;
 
 use std::cell::RefCell;
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use rustfft::num_complex::Complex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::normal::Normal;
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::level::{power, rms};
 use super::range::{Range, decibels, half, within};
@@ -65,22 +65,26 @@ thread_local!(static WORK: RefCell<Work> = RefCell::default());
 impl Work {
     /// Noise of mean power 1.
     fn make(&mut self, colour: Colour, frames: usize, normal: &mut Normal) -> &[f32] {
-        let fall: fn(f32) -> f32 = match colour {
+        match colour {
             Colour::White => {
                 self.noise.resize(frames, 0.0);
                 normal.fill(&mut self.noise);
-                return &self.noise;
             }
-            Colour::Pink => |bin| bin.sqrt().recip(),
-            Colour::Brown => f32::recip,
-        };
-        // Made in the frequency domain; a power of two is fast, and what is too long is cut off.
+            Colour::Pink => self.colour(|bin| bin.sqrt().recip(), frames, normal),
+            Colour::Brown => self.colour(f32::recip, frames, normal),
+        }
+        &self.noise
+    }
+
+    /// Noise whose amplitude falls with the bin, made in the frequency domain: a power of two is fast, and what is too long
+    /// is cut off.
+    fn colour(&mut self, fall: impl Fn(f32) -> f32, frames: usize, normal: &mut Normal) {
         let size = frames.next_power_of_two().max(2);
         self.noise.resize(size + 2, 0.0);
         normal.fill(&mut self.noise);
         self.bins.clear();
-        let pairs = self.noise.as_chunks::<2>().0.iter().enumerate();
-        self.bins.extend(pairs.map(|(bin, [re, im])| Complex::new(*re, *im) * fall(bin.max(1) as f32)));
+        let pairs = self.noise.as_chunks::<2>().0.iter().zip(0i32..);
+        self.bins.extend(pairs.map(|([re, im], bin)| Complex::new(*re, *im) * fall(bin as f32)));
         // Nothing at 0 Hz; of a real signal the last bin is real.
         self.bins[0] = Complex::default();
         self.bins[size / 2].im = 0.0;
@@ -94,7 +98,6 @@ impl Work {
         let loudness = rms(&self.noise);
         let scale = if loudness > 0.0 { loudness.recip() as f32 } else { 0.0 };
         self.noise.iter_mut().for_each(|sample| *sample *= scale);
-        &self.noise
     }
 }
 
@@ -117,7 +120,8 @@ impl Change for Noise {
         if self.std_ratio.is_some() { &["std_ratio"] } else { &["snr_db"] }
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let ratio = match self.std_ratio {
             Some(range) => draw.number(0, range),
             None => decibels(draw.number(0, self.snr_db.unwrap_or(SNR_DB))).recip(),

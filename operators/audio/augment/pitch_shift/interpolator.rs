@@ -82,8 +82,7 @@ impl Interpolator {
             let part = (place - whole as f64) * ROWS as f64;
             let row = part as usize;
             let rows = &self.rows[row * self.taps..(row + 2) * self.taps];
-            let (low, high) = dots(&samples[whole..whole + self.taps], rows);
-            *value = low + (high - low) * (part - row as f64) as f32;
+            *value = between(&samples[whole..whole + self.taps], rows, (part - row as f64) as f32);
         }
     }
 }
@@ -98,8 +97,8 @@ fn filter(crossings: f64) -> f32 {
     }
 }
 
-/// The sums of samples with the weights of two rows.
-fn dots(samples: &[f32], rows: &[f32]) -> (f32, f32) {
+/// The sum of samples with weights between those of two rows.
+fn between(samples: &[f32], rows: &[f32], part: f32) -> f32 {
     let (low, high) = rows.split_at(samples.len());
     let (mut lows, mut highs) = ([0f32; LANES], [0f32; LANES]);
     let weights = low.as_chunks::<LANES>().0.iter().zip(high.as_chunks::<LANES>().0);
@@ -109,9 +108,6 @@ fn dots(samples: &[f32], rows: &[f32]) -> (f32, f32) {
             highs[lane] += samples[lane] * high[lane];
         }
     }
-    (total(lows), total(highs))
-}
-
-fn total([a, b, c, d, e, f, g, h]: [f32; LANES]) -> f32 {
+    let [a, b, c, d, e, f, g, h] = std::array::from_fn(|lane| lows[lane] + (highs[lane] - lows[lane]) * part);
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }

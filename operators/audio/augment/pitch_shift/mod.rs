@@ -4,12 +4,12 @@ mod interpolator;
 
 use std::cell::RefCell;
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::interpolator::Interpolator;
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -56,7 +56,8 @@ impl Change for PitchShift {
         &["semitones"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let ratio = 2f64.powf(draw.number(0, self.semitones) / 12.0);
         if ratio == 1.0 {
             return Ok(());

@@ -5,13 +5,13 @@ mod combs;
 
 use std::cell::RefCell;
 
-use etude_pipeline::flow::Block;
 use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::allpass::Allpass;
 use self::combs::{Combs, Ring};
+use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
 use super::step::Change;
@@ -63,7 +63,8 @@ impl Change for Reverb {
         &["reverberance_percent", "damping_percent", "room_percent", "wet"]
     }
 
-    fn apply(&self, clip: &mut Block, draw: &mut Drawing<'_>) -> Step {
+    fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
+        let clip = clip.whole();
         let reverberance = draw.number(0, self.reverberance);
         let damping = draw.number(1, self.damping);
         let room = draw.number(2, self.room);

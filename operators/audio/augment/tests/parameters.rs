@@ -154,6 +154,29 @@ fn every_step_has_a_probability_and_notes_what_it_draws() {
 }
 
 #[test]
+fn no_step_depends_on_the_blocks_in_which_a_clip_comes() {
+    let stereo = Block::planar(2, [growing().samples(), noise("other", 1, 2000).samples()].concat());
+    for (step, parameters) in steps() {
+        if parameters.contains_key("of") {
+            continue;
+        }
+        for key in ["a", "b"] {
+            // What stands behind it gets what it leaves.
+            let chain =
+                json!([{&step: {"p": 1}}, {"gain": {"p": 1}}, {"reverse": {"p": 1}}, {"delay": {"p": 1}}]);
+            let whole = applied(RATE, chain.clone(), &stereo, key, &mut side(RATE)).unwrap();
+            for length in [1, 7, 640, 1999] {
+                let mut clip = Clip::default();
+                let parts = (0..2000).step_by(length).map(|from| (from, 2000.min(from + length)));
+                parts.for_each(|(from, to)| clip.push(stereo.slice(from, to)));
+                let found = applied_to(clip, RATE, chain.clone(), key, &mut side(RATE)).unwrap();
+                assert!(found == whole, "{step} in blocks of {length}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_put_together_is_checked_where_it_stands() {
     for (steps, at) in [
         (json!([]), "chain"),

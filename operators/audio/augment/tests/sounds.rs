@@ -43,8 +43,16 @@ fn input(shards: Vec<PathBuf>, items: Vec<(usize, u64, u64)>) -> DatasetInput {
         operator: "shards".into(),
         version: Shards::VERSION,
         parameters: json!({}),
+        sides: Vec::new(),
     };
-    DatasetInput::Signal(SignalInput { stage: "noises".into(), shards, items, store, chain: Vec::new() })
+    DatasetInput::Signal(SignalInput {
+        stage: "noises".into(),
+        shards,
+        items,
+        views: 1,
+        store,
+        chain: Vec::new(),
+    })
 }
 
 /// Clips of 16 bits, which any codec keeps as they are.

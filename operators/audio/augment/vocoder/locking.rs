@@ -8,6 +8,8 @@ use std::f64::consts::TAU;
 
 use rustfft::num_complex::Complex;
 
+use crate::augment::functions::{arg, sin_cos};
+
 /// Turns the spectra of frames, one after another.
 #[derive(Default)]
 pub struct Locking {
@@ -16,8 +18,12 @@ pub struct Locking {
     turned: Vec<f64>,
     /// Each bin's power, with two that are none at each end.
     power: Vec<f32>,
-    /// The peaks with the angles by which they are turned.
-    peaks: Vec<(usize, f64)>,
+    /// The bins of peaks.
+    peaks: Vec<usize>,
+    /// Of each peak: how it stands to the frame before, by what angle it is turned, and the same as a factor.
+    steps: Vec<Complex<f32>>,
+    angles: Vec<f64>,
+    factors: Vec<Complex<f32>>,
 }
 
 impl Locking {
@@ -36,23 +42,14 @@ impl Locking {
             return;
         }
         self.find(spectrum);
-        let size = 2 * (spectrum.len() - 1);
-        let ratio = put as f64 / taken as f64;
-        for (bin, angle) in &mut self.peaks {
-            let seen = f64::from((spectrum[*bin] * self.before[*bin].conj()).arg());
-            // What is seen lacks whole turns, which the bin's own frequency tells.
-            let due = TAU * (*bin * taken) as f64 / size as f64;
-            let advance = due + wrapped(seen - due);
-            *angle = wrapped(self.turned[*bin] + advance * ratio - seen);
-        }
+        self.follow(spectrum, taken, put);
         self.before.copy_from_slice(spectrum);
         let mut begin = 0;
-        for (index, (bin, angle)) in self.peaks.iter().enumerate() {
-            let end = self.peaks.get(index + 1).map_or(spectrum.len(), |(next, _)| self.valley(*bin, *next));
-            let (sin, cos) = (*angle as f32).sin_cos();
-            let factor = Complex::new(cos, sin);
+        for (index, peak) in self.peaks.iter().enumerate() {
+            let end = self.peaks.get(index + 1).map_or(spectrum.len(), |next| self.valley(*peak, *next));
+            let factor = self.factors[index];
             spectrum[begin..end].iter_mut().for_each(|value| *value *= factor);
-            self.turned[begin..end].fill(*angle);
+            self.turned[begin..end].fill(self.angles[index]);
             begin = end;
         }
     }
@@ -63,28 +60,56 @@ impl Locking {
         self.power.extend([-1.0; 2]);
         self.power.extend(spectrum.iter().map(Complex::norm_sqr));
         self.power.extend([-1.0; 2]);
-        self.peaks.clear();
-        for (bin, about) in self.power.windows(5).enumerate() {
+        // Whether a bin is one cannot be foretold: it is written down in any case, and stays if it is.
+        self.peaks.resize(spectrum.len(), 0);
+        let mut count = 0;
+        for (bin, about) in self.power.array_windows().enumerate() {
+            let [a, b, middle, c, d] = about;
+            self.peaks[count] = bin;
             // Of equals the first.
-            if let [a, b, middle, c, d] = about
-                && middle > b
-                && middle >= c
-                && middle > a
-                && middle >= d
-            {
-                self.peaks.push((bin, 0.0));
-            }
+            count += usize::from((middle > b) & (middle >= c) & (middle > a) & (middle >= d));
         }
+        self.peaks.truncate(count);
+    }
+
+    /// By what angle each peak is turned.
+    fn follow(&mut self, spectrum: &[Complex<f32>], taken: usize, put: usize) {
+        let Self { before, turned, peaks, steps, angles, factors, .. } = self;
+        let size = 2 * (spectrum.len() - 1);
+        let (turn, ratio) = (TAU * taken as f64 / size as f64, put as f64 / taken as f64);
+        steps.clear();
+        steps.extend(peaks.iter().map(|bin| spectrum[*bin] * before[*bin].conj()));
+        angles.clear();
+        angles.extend(peaks.iter().map(|bin| turned[*bin]));
+        for ((angle, step), bin) in angles.iter_mut().zip(&*steps).zip(&*peaks) {
+            let seen = f64::from(arg(step.re, step.im));
+            // What is seen lacks whole turns, which the bin's own frequency tells.
+            let due = turn * *bin as u32 as i32 as f64;
+            let advance = due + wrapped(seen - due);
+            *angle = wrapped(*angle + advance * ratio - seen);
+        }
+        factors.clear();
+        factors.extend(angles.iter().map(|angle| {
+            let (sin, cos) = sin_cos(*angle as f32);
+            Complex::new(cos, sin)
+        }));
     }
 
     /// The bin between two peaks where the power is least.
     fn valley(&self, peak: usize, next: usize) -> usize {
-        let between = peak + 1..next;
-        between.min_by(|a, b| self.power[a + 2].total_cmp(&self.power[b + 2])).unwrap_or(next)
+        let mut least = (f32::INFINITY, next);
+        for (bin, power) in (peak + 1..next).zip(&self.power[peak + 3..]) {
+            if *power < least.0 {
+                least = (*power, bin);
+            }
+        }
+        least.1
     }
 }
 
 /// The angle between −π and π.
 fn wrapped(angle: f64) -> f64 {
-    angle - TAU * (angle / TAU).round()
+    // Adding and taking it away rounds to whole numbers.
+    const WHOLE: f64 = 1.5 * (1u64 << 52) as f64;
+    angle - TAU * ((angle / TAU + WHOLE) - WHOLE)
 }

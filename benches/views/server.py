@@ -1,0 +1,76 @@
+"""Times peers: reads jobs from standard input, each a line of JSON, and answers each with a line, as `apply` does.
+
+The first job of its kind is warmed up once. `begin` and `end` are those of all repeats, by a clock that is the same for
+all processes.
+"""
+import json
+import os
+import random
+import sys
+import time
+import warnings
+
+import numpy
+
+import cases
+import libraries
+
+warnings.filterwarnings("ignore")
+kept = {}
+
+
+def calls(job):
+    key = json.dumps({name: job[name] for name in ("kind", "case", "setting", "clips", "span")}, sort_keys=True)
+    if key not in kept:
+        first, count = job["span"]
+        size = 4 * job["frames"]
+        clips = numpy.fromfile(job["clips"], "<f4", count * job["frames"], offset=first * size)
+        setting = cases.Setting(**job["setting"])
+        case = cases.find(job["kind"], job["case"])
+        kept[key] = libraries.made(job["library"], case, setting, clips.reshape(count, job["frames"]))
+        for call in kept[key]:
+            call()
+    return kept[key]
+
+
+def signals(call):
+    """What a call gives, as one array [channels, frames] for each clip."""
+    result = call()
+    array = numpy.asarray(result.detach().numpy() if hasattr(result, "detach") else result)
+    # A batch has an axis more: a signal of [clips, 1, frames], or features of [clips, bins, frames].
+    return list(array) if array.ndim == 3 else [numpy.atleast_2d(array)]
+
+
+def run(job):
+    made = calls(job)
+    if job.get("output"):
+        outputs = [signal for call in made for signal in signals(call)]
+        numpy.concatenate([signal.ravel() for signal in outputs]).astype("<f4").tofile(job["output"])
+        return {"signals": [signal.shape for signal in outputs]}
+    begin = time.monotonic()
+    for _ in range(job["repeats"]):
+        for call in made:
+            call()
+    return {"begin": begin, "end": time.monotonic()}
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)   # what a library prints is no answer
+    random.seed(1)
+    numpy.random.seed(1)
+    if "torch" in sys.argv[1:]:
+        import torch
+        torch.manual_seed(1)
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        torch.set_grad_enabled(False)
+    for line in sys.stdin:
+        try:
+            answer = run(json.loads(line))
+        except Exception as error:   # pylint: disable=broad-except
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

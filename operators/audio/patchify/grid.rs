@@ -1,0 +1,70 @@
+//! Where the values of a clip stand among its tokens.
+
+use std::sync::Arc;
+
+use etude_pipeline::flow::Block;
+
+use super::Patchify;
+use crate::mask::runs;
+
+/// How clips are divided.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    pub planes: usize,
+    /// Patches of a plane, one above the other.
+    pub bands: usize,
+    /// Bins and frames of a patch.
+    pub bins: usize,
+    pub frames: usize,
+}
+
+impl Grid {
+    pub fn of(patchify: &Patchify, channels: u16, planes: u16) -> Self {
+        let planes = usize::from(planes.max(1));
+        let all = usize::from(channels) / planes;
+        let bins = patchify.bins.map_or(all, usize::from).max(1);
+        Self { planes, bands: all / bins, bins, frames: usize::from(patchify.frames) }
+    }
+
+    /// Values of a token.
+    pub fn values(&self) -> usize {
+        self.planes * self.bins * self.frames
+    }
+
+    /// Patches of a clip, one behind the other.
+    pub fn columns(&self, frames: u64) -> u64 {
+        frames / self.frames as u64
+    }
+
+    /// Puts the next frames of a clip, from frame `at` on, into its tokens.
+    pub fn add(&self, block: &Block, at: usize, tokens: &mut Block) {
+        let columns = tokens.frames() / self.bands;
+        let end = at + block.frames();
+        for channel in 0..self.planes * self.bands * self.bins {
+            let (plane, bin) = (channel / (self.bands * self.bins), channel % (self.bands * self.bins));
+            let (band, bin) = (bin / self.bins, bin % self.bins);
+            let row = block.channel(channel);
+            for frame in 0..self.frames {
+                // The patches whose frame of that number has come.
+                let column = |at: usize| at.saturating_sub(frame).div_ceil(self.frames).min(columns);
+                let (first, last) = (column(at), column(end));
+                if first < last {
+                    let value = (plane * self.bins + bin) * self.frames + frame;
+                    let there = &mut tokens.channel_mut(value)[band * columns + first..band * columns + last];
+                    let here = row[first * self.frames + frame - at..].iter().step_by(self.frames);
+                    there.iter_mut().zip(here).for_each(|(there, here)| *there = *here);
+                }
+            }
+        }
+    }
+
+    /// Of masked frames the masked tokens, of so many patches one behind the other.
+    pub fn mask(&self, mask: &[(u64, u64)], columns: usize) -> Arc<[(u64, u64)]> {
+        let mut masked = vec![false; columns];
+        for (from, to) in mask.iter().map(|(from, to)| (*from as usize, *to as usize)) {
+            let (first, last) = ((from / self.frames).min(columns), to.div_ceil(self.frames).min(columns));
+            masked[first..last].fill(true);
+        }
+        runs(&masked.repeat(self.bands)).map(|run| (run.start as u64, run.end as u64)).collect()
+    }
+}

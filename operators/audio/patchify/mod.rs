@@ -1,0 +1,141 @@
+//! Cuts features into patches.
+
+mod grid;
+#[cfg(test)]
+mod tests;
+
+use etude_pipeline::flow::{Block, Flow, Header, SignalType, Unit};
+use etude_pipeline::operator::{
+    self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use grid::Grid;
+
+/// Cuts each clip into patches of `bins` × `frames` that do not overlap; each becomes a token, which is one frame of
+/// the output.
+///
+/// `[planes · n_bins, n]` becomes `[planes · bins · frames, tokens]` with (n_bins / bins) · ⌊n / frames⌋ tokens: first
+/// those of the lowest bins, one behind the other in time, then those of the bins above, and so on. Of the values of a
+/// token the first plane comes first, of a plane the lowest bin, of a bin the first frame. That is the order of
+/// `torch.nn.Unfold` and, with one plane, of the encoder `vit`. MusicFM stacks 4 frames: `{frames: 4}`.
+///
+/// Frames at the end that do not fill a patch are dropped and counted (`left_over_frames`); a clip that is shorter than
+/// a patch gives none and is counted (`too_short`). A token is masked where any of its frames is. The hop becomes
+/// hop · `frames`, from a token to the next in time; where bins are cut apart, a token's number is not its time. Of
+/// audio a patch is a run of samples.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Patchify {
+    /// Frames of a patch, 1 to 65535.
+    #[schemars(range(min = 1, max = 65535))]
+    frames: u16,
+    /// Bins of a patch, 1 to 65535; they have to divide the bins of a plane. All of them by default.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65535))]
+    bins: Option<u16>,
+}
+
+impl Declare for Patchify {
+    const NAME: &'static str = "patchify";
+    const VERSION: u32 = 1;
+    const SCOPE: Scope = Scope::Item;
+    const PORTS: &'static [Port] = &[crate::SIGNAL];
+}
+
+impl Operator for Patchify {
+    fn check(&self) -> Result<(), Invalid> {
+        Invalid::unless(self.frames >= 1, "frames", "must be from 1 to 65535")?;
+        Invalid::unless(self.bins != Some(0), "bins", "must be from 1 to 65535")
+    }
+
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+        let signal = crate::whole_signal(inputs)?;
+        if signal.unit != Unit::Clip {
+            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
+        }
+        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
+        let grid = Grid::of(self, channels, signal.planes);
+        if grid.bands * grid.bins * grid.planes != usize::from(channels) {
+            let bins = channels / signal.planes.max(1);
+            return Err(format!("`bins` does not divide the bins of a frame, {} of {bins}", grid.bins));
+        }
+        let channels = u16::try_from(grid.values())
+            .map_err(|_| format!("a patch has {} values, and a frame holds at most 65535", grid.values()))?;
+        let hop = signal.hop.checked_mul(self.frames.into());
+        let hop = hop.ok_or("`frames` makes the hop longer than 2^32 samples")?;
+        if let Some(frames) = signal.frames.or(signal.most_frames).filter(|frames| grid.columns(*frames) == 0)
+        {
+            return Err(format!("`frames` is more than the clips have, {} of {frames}", self.frames));
+        }
+        let tokens = |frames: u64| grid.columns(frames) * grid.bands as u64;
+        let (frames, most_frames) = (signal.frames.map(tokens), signal.most_frames.map(tokens));
+        Ok(Flow::Signal(SignalType { hop, channels: Some(channels), frames, most_frames, ..signal }))
+    }
+
+    fn body(&self) -> Body {
+        let patchify = self.clone();
+        Body::Map(Box::new(move |context| {
+            Box::new(Work {
+                patchify: patchify.clone(),
+                context,
+                grid: None,
+                tokens: Block::default(),
+                at: 0,
+            })
+        }))
+    }
+}
+
+struct Work {
+    patchify: Patchify,
+    context: Context,
+    /// None for a clip that is left out.
+    grid: Option<Grid>,
+    tokens: Block,
+    /// Frames that have come.
+    at: usize,
+}
+
+impl operator::Map for Work {
+    fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
+        let grid = Grid::of(&self.patchify, header.channels, header.planes);
+        let frames = header.frames.unwrap_or(0);
+        let columns = grid.columns(frames);
+        self.at = 0;
+        self.grid = (columns > 0).then_some(grid);
+        if columns == 0 {
+            output.count("too_short", 1);
+            return Ok(());
+        }
+        output.count("left_over_frames", frames - columns * grid.frames as u64);
+        let tokens = columns as usize * grid.bands;
+        if (self.tokens.channels(), self.tokens.frames()) != (grid.values(), tokens) {
+            self.tokens = Block::zeros(grid.values(), tokens);
+        }
+        output.begin(&Header {
+            hop: header.hop.saturating_mul(grid.frames as u32),
+            channels: grid.values() as u16,
+            frames: Some(tokens as u64),
+            mask: header.mask.as_ref().map(|mask| grid.mask(mask, columns as usize)),
+            ..header.clone()
+        })
+    }
+
+    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+        if let Some(grid) = &self.grid {
+            grid.add(&block, self.at, &mut self.tokens);
+            self.at += block.frames();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, output: &mut dyn Output) -> Step {
+        if self.grid.take().is_none() {
+            return Ok(());
+        }
+        crate::give(&self.tokens, self.context.block, output)?;
+        output.end()
+    }
+}

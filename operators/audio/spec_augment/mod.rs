@@ -1,0 +1,176 @@
+//! Hides times and frequencies of features.
+
+mod fill;
+mod part;
+#[cfg(test)]
+mod tests;
+
+use etude_pipeline::flow::{Block, Flow, Header, Unit};
+use etude_pipeline::operator::{
+    self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::collected::Collected;
+use fill::Fill;
+use part::part;
+
+/// Masks stretches of time and bands of frequency of features (SpecAugment, Park et al. 2019, without time warping).
+///
+/// The width of each mask is drawn first, every whole number of its range as likely, then its place, every one at which
+/// it fits as likely; masks may overlap. All planes of the channels have the same masks. Sizes stay. Unless given, the
+/// numbers are those of the paper's policy `SS` (Switchboard strong). Keyed on (seed, stage, item, start, epoch, view).
+/// It hides, and asks nobody to predict what was there: `mask` and `bert_mask` are for that.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpecAugment {
+    /// How many masks in time, 0 to 100.
+    #[serde(default = "two")]
+    #[schemars(range(min = 0, max = 100))]
+    time_masks: u32,
+    /// The least and the most frames of a mask in time, 0 to 1000000; no more than the clip has.
+    #[serde(default = "time_width")]
+    time_width: [u64; 2],
+    /// The most of the clip that one mask in time covers, 0 to 1.
+    #[serde(default = "time_share")]
+    #[schemars(range(min = 0, max = 1))]
+    time_share: f64,
+    /// How many masks in frequency, 0 to 100.
+    #[serde(default = "two")]
+    #[schemars(range(min = 0, max = 100))]
+    frequency_masks: u32,
+    /// The least and the most bins of a mask in frequency, 0 to 65535; no more than a plane has.
+    #[serde(default = "frequency_width")]
+    frequency_width: [u64; 2],
+    /// What stands in a mask.
+    #[serde(default)]
+    fill: Fill,
+    /// The views that are masked; all by default.
+    #[serde(default)]
+    views: Option<Vec<u32>>,
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn time_width() -> [u64; 2] {
+    [0, 70]
+}
+
+fn time_share() -> f64 {
+    0.2
+}
+
+fn frequency_width() -> [u64; 2] {
+    [0, 27]
+}
+
+impl Declare for SpecAugment {
+    const NAME: &'static str = "spec_augment";
+    const VERSION: u32 = 1;
+    const SCOPE: Scope = Scope::Item;
+    const PORTS: &'static [Port] = &[crate::SIGNAL];
+}
+
+impl Operator for SpecAugment {
+    fn check(&self) -> Result<(), Invalid> {
+        Invalid::unless(self.time_masks <= 100, "time_masks", "must be from 0 to 100")?;
+        let within = |name: &str, [low, high]: [u64; 2], most: u64| {
+            let message = format!("must be [least, most], whole numbers with 0 ≤ least ≤ most ≤ {most}");
+            Invalid::unless(low <= high && high <= most, name, message)
+        };
+        within("time_width", self.time_width, 1_000_000)?;
+        Invalid::unless((0.0..=1.0).contains(&self.time_share), "time_share", "must be from 0 to 1")?;
+        Invalid::unless(self.frequency_masks <= 100, "frequency_masks", "must be from 0 to 100")?;
+        within("frequency_width", self.frequency_width, 65535)?;
+        let some = self.time_masks + self.frequency_masks > 0;
+        Invalid::unless(some, "time_masks", "and `frequency_masks` are both 0: nothing is masked")?;
+        crate::check_views(self.views.as_deref())
+    }
+
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+        let signal = crate::signal(inputs)?;
+        if signal.hop == 1 {
+            return Err("expects features, such as those of `op: mel`, not audio".into());
+        }
+        if signal.unit != Unit::Clip {
+            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
+        }
+        crate::suit_views(self.views.as_deref(), signal.views)?;
+        Ok(Flow::Signal(signal))
+    }
+
+    fn random(&self) -> bool {
+        true
+    }
+
+    fn body(&self) -> Body {
+        let augment = self.clone();
+        Body::Map(Box::new(move |context| {
+            Box::new(Work { augment: augment.clone(), context, header: None, clip: Collected::default() })
+        }))
+    }
+}
+
+struct Work {
+    augment: SpecAugment,
+    context: Context,
+    /// None of a view that passes as it is.
+    header: Option<Header>,
+    clip: Collected,
+}
+
+impl SpecAugment {
+    /// Masks a clip.
+    fn apply(&self, clip: &mut Block, header: &Header, context: &Context) {
+        let mut random = context.random(&header.item, header.start, header.view);
+        let planes = usize::from(header.planes.max(1));
+        let (bins, frames) = (clip.channels() / planes, clip.frames());
+        let most = (self.time_share * frames as f64) as usize;
+        let times: Vec<_> =
+            (0..self.time_masks).map(|_| part(self.time_width, most, frames, &mut random)).collect();
+        let bands: Vec<_> =
+            (0..self.frequency_masks).map(|_| part(self.frequency_width, bins, bins, &mut random)).collect();
+        if bins == 0 || frames == 0 {
+            return;
+        }
+        for plane in clip.samples_mut().chunks_exact_mut(bins * frames) {
+            let value = self.fill.value(plane);
+            for band in &bands {
+                plane[band.start * frames..band.end * frames].fill(value);
+            }
+            for row in plane.chunks_exact_mut(frames) {
+                times.iter().for_each(|time| row[time.clone()].fill(value));
+            }
+        }
+    }
+}
+
+impl operator::Map for Work {
+    fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
+        let masked = self.augment.views.as_ref().is_none_or(|views| views.contains(&header.view));
+        self.header = masked.then(|| header.clone());
+        if masked {
+            self.clip.begin(header);
+        }
+        output.begin(header)
+    }
+
+    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+        if self.header.is_none() {
+            return output.block(block);
+        }
+        self.clip.push(&block);
+        Ok(())
+    }
+
+    fn end(&mut self, output: &mut dyn Output) -> Step {
+        let Some(header) = self.header.take() else { return output.end() };
+        let clip = self.clip.clip();
+        self.augment.apply(clip, &header, &self.context);
+        crate::give(clip, self.context.block, output)?;
+        output.end()
+    }
+}
