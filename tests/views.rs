@@ -176,7 +176,7 @@ stages:
             rows_seen += 1;
             let changed = views.value(row) == 1;
             assert_eq!(numbers("gain_db").is_valid(row), changed);
-            assert_eq!(masks.value(row).len() > 0, changed);
+            assert_eq!(masks.value(row).is_empty(), !changed);
             if !changed {
                 continue;
             }

@@ -140,12 +140,11 @@ pub fn apply_all(
     Ok(())
 }
 
+/// What looks at a change, with its place in the file and its name.
+pub type See<'a, E> = dyn FnMut(&str, &'static str, &dyn Change) -> Result<(), E> + 'a;
+
 /// Goes through all changes in the order in which they note numbers, each with its place in the file and its name.
-pub fn each<E>(
-    steps: &[Step],
-    at: &str,
-    see: &mut dyn FnMut(&str, &'static str, &dyn Change) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn each<E>(steps: &[Step], at: &str, see: &mut See<'_, E>) -> Result<(), E> {
     for (index, step) in steps.iter().enumerate() {
         let at = format!("{at}.{index}.{}", step.name());
         match step.does() {

@@ -37,7 +37,7 @@ fn shifts(
     let mut counts = BTreeMap::new();
     for number in 0..400 {
         let signal = features(number, shape, frames);
-        let (header, planes) = run(shift, &[signal.clone()]).signals.remove(0);
+        let (header, planes) = run(shift, std::slice::from_ref(&signal)).signals.remove(0);
         let by = drawn(&header, name);
         see((&signal.0, &signal.1), (&header, &planes), by);
         *counts.entry(by).or_default() += 1;

@@ -120,7 +120,7 @@ impl Near {
     }
 
     /// The places before and behind, from the first to the last of each.
-    fn sides(self, from: u64) -> (Option<(u64, u64)>, Option<(u64, u64)>) {
+    fn sides(self, from: u64) -> (Option<Places>, Option<Places>) {
         let low = from.checked_sub(self.least).map(|last| (from.saturating_sub(self.most), last));
         let first = from + self.least;
         let high = (first <= self.room).then(|| (first, self.room.min(from.saturating_add(self.most))));
@@ -128,6 +128,9 @@ impl Near {
     }
 }
 
-fn count((first, last): (u64, u64)) -> u64 {
+/// The first of several places, and the last.
+type Places = (u64, u64);
+
+fn count((first, last): Places) -> u64 {
     last - first + 1
 }

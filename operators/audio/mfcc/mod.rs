@@ -50,7 +50,7 @@ enum Norm {
     /// By √(2 / n_mels), and the first by √(1 / n_mels): the transform is orthonormal.
     #[default]
     Ortho,
-    /// By 2.
+    /// Multiplied by 2.
     None,
 }
 

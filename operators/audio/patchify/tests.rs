@@ -39,18 +39,17 @@ fn tokens_are_in_the_order_of_vit() {
         );
         assert_eq!((header.hop, header.start, usize::from(header.planes)), (10 * frames as u32, 500, planes));
         // As `reshape([planes, bands, bins, columns, frames])` with the axes (bands, columns, planes, bins, frames).
-        for token in 0..bands * columns {
-            let (band, column) = (token / columns, token % columns);
-            let mut value = 0;
-            for plane in 0..planes {
-                for bin in band * bins..(band + 1) * bins {
-                    for frame in column * frames..(column + 1) * frames {
-                        assert_eq!(tokens[value][token], block.channel(plane * n_bins + bin)[frame]);
-                        value += 1;
-                    }
-                }
+        let mut values = tokens.iter();
+        for (plane, inner) in
+            (0..planes).flat_map(|plane| (0..bins * frames).map(move |inner| (plane, inner)))
+        {
+            for (token, found) in values.next().unwrap().iter().enumerate() {
+                let (band, column) = (token / columns, token % columns);
+                let (bin, frame) = (band * bins + inner / frames, column * frames + inner % frames);
+                assert_eq!(*found, block.channel(plane * n_bins + bin)[frame]);
             }
         }
+        assert!(values.next().is_none());
         let left = (n - columns * frames) as u64;
         assert_eq!(outcome.counts.get("left_over_frames").copied().unwrap_or(0), left);
     }

@@ -104,7 +104,7 @@ impl operator::Sink for Shards {
 
     fn rows(&self, _: Context) -> Box<dyn SinkRows> {
         let codec = self.codec.unwrap_or_default();
-        Box::new(Rows { codec, header: None, layout: None, work: Work::Audio(Encoder::new(codec)) })
+        Box::new(Rows { codec, header: None, layout: None, work: Work::Audio(Box::new(Encoder::new(codec))) })
     }
 
     fn reader(&self, context: Context) -> Option<Box<dyn Read>> {
@@ -114,7 +114,7 @@ impl operator::Sink for Shards {
 
 /// What a clip's samples are put together with.
 enum Work {
-    Audio(Encoder),
+    Audio(Box<Encoder>),
     Features(Vec<Vec<f32>>),
 }
 
@@ -140,7 +140,7 @@ impl SinkRows for Rows {
             (work, 1) => {
                 let mut encoder = Encoder::new(self.codec);
                 encoder.begin(channels);
-                *work = Work::Audio(encoder);
+                *work = Work::Audio(Box::new(encoder));
             }
             (work, _) => *work = Work::Features(vec![Vec::new(); channels]),
         }

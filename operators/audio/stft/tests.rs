@@ -39,7 +39,8 @@ fn it_is_the_fourier_transform() {
     let (n_fft, hop) = (60, 25);
     let sound = sound(400);
     let samples = sound.1.channel(0);
-    let windows: [(&str, fn(f64) -> f64); 4] = [
+    type Weight = fn(f64) -> f64;
+    let windows: [(&str, Weight); 4] = [
         ("hann", |turn| 0.5 - 0.5 * turn.cos()),
         ("hamming", |turn| 0.54 - 0.46 * turn.cos()),
         ("blackman", |turn| 0.42 - 0.5 * turn.cos() + 0.08 * (2.0 * turn).cos()),

@@ -47,6 +47,9 @@ pub struct Rows {
     count: u64,
 }
 
+/// What was read in a turn, and how.
+type Turn<C> = (u64, Result<(C, Trail), Error>);
+
 impl Source {
     /// The signals at a port of a job.
     pub fn open(job: &DatasetJob, port: &str) -> Result<Self, Error> {
@@ -141,7 +144,7 @@ impl Source {
         turns: &Turns,
         place: impl Fn(u64) -> Option<Rows>,
         begin: impl Fn(u64) -> C,
-        sender: &SyncSender<(u64, Result<(C, Trail), Error>)>,
+        sender: &SyncSender<Turn<C>>,
         cancel: &CancellationToken,
     ) {
         let mut instance = self.chain.instance(0, cancel);
@@ -187,7 +190,7 @@ impl Source {
     fn collect<C>(
         &self,
         count: u64,
-        receiver: Receiver<(u64, Result<(C, Trail), Error>)>,
+        receiver: Receiver<Turn<C>>,
         turns: &Turns,
         take: &mut impl FnMut(C, &ChainReport) -> Result<(), Error>,
         cancel: &CancellationToken,

@@ -1,5 +1,5 @@
 //! A SoundFont sounds as FluidSynth plays it.
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by ending")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -32,8 +32,8 @@ impl Ring {
     pub fn next(&mut self, sample: f32, combs: &Combs) -> f32 {
         let mask = self.fed.len() - 1;
         let mut late = [0.0; COMBS];
-        for comb in 0..COMBS {
-            late[comb] = self.fed[self.at.wrapping_sub(combs.delays[comb]) & mask][comb];
+        for (comb, (late, delay)) in late.iter_mut().zip(&combs.delays).enumerate() {
+            *late = self.fed[self.at.wrapping_sub(*delay) & mask][comb];
         }
         let mut fed = [0.0; COMBS];
         for comb in 0..COMBS {
