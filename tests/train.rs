@@ -432,6 +432,9 @@ fn masks_come_with_the_clips_where_they_are_made_there() {
     };
     let filled = format!("  masked: {{op: mask, {blocks}}}");
     assert!(wrong(&filled, "").contains("fill: learned"));
+    let apart =
+        format!("  both: {{op: crop, seconds: 1, views: 2}}\n  masked: {{op: mask, {blocks}, views: [1]}}");
+    assert!(wrong(&apart, "").contains("have to be of one place"));
     let learned = format!("  masked: {{op: mask, {blocks}, fill: learned}}");
     assert!(wrong(&learned, "\n    mask: {}").contains("`mask` is not used"));
 }

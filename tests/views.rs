@@ -247,6 +247,39 @@ stages:
     assert_eq!(stages["pooled"]["status"], "computed");
     assert_eq!(stages["kept"]["status"], "reused");
 
+    // Which of two stages is read where counts, though both are read.
+    let two = r#"
+vars: {one: noises, two: others}
+stages:
+  street: {op: scan, path: noise}
+  sound:  {op: decode, channels: mono}
+  pieces: {op: segment, seconds: 1}
+  noises: {op: shards}
+  high:   {op: normalise, from: pieces, peak_db: -20}
+  others: {op: shards}
+  files:  {op: scan, path: music}
+  audio:  {op: decode, channels: mono}
+  clips:  {op: segment, seconds: 2}
+  first:  {op: augment, background: "${one}", chain: [{background: {p: 1}}]}
+  then:   {op: augment, impulses: "${two}", chain: [{impulse: {p: 1}}]}
+  shards: {op: shards, codec: f32}
+"#;
+    write(folder.path(), "two.yaml", two);
+    finished(etude(folder.path()).args(["run", "two.yaml"]));
+    let swapped = finished(etude(folder.path()).args([
+        "run",
+        "two.yaml",
+        "--set",
+        "one=others",
+        "--set",
+        "two=noises",
+    ]));
+    assert_eq!(
+        (&swapped["noises"]["status"], &swapped["others"]["status"]),
+        (&"reused".into(), &"reused".into())
+    );
+    assert_eq!(swapped["shards"]["status"], "computed");
+
     // A stage that is not kept cannot be read besides.
     write(folder.path(), "wrong.yaml", &yaml.replace("background: noises", "background: pieces"));
     let output = etude(folder.path()).args(["check", "wrong.yaml"]).output().unwrap();
@@ -289,4 +322,36 @@ fn statistics_of_a_corpus_make_features_even() {
         let squares = vectors.iter().map(square).sum::<f64>() / clips;
         assert!(mean.abs() < 1e-4 && (squares - 1.0).abs() < 1e-3, "{band}: {mean} {squares}");
     }
+}
+
+#[test]
+fn what_would_part_views_or_leave_a_mask_behind_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |below: &str| {
+        let yaml = ABOVE.to_owned() + VIEWS + below + "  shards: {op: shards}\n";
+        write(folder.path(), "p.yaml", &yaml);
+        let output = etude(folder.path()).args(["check", "p.yaml"]).output().unwrap();
+        assert!(!output.status.success(), "{below}");
+        stderr(&output)
+    };
+    assert!(told("  more: {op: segment, seconds: 1}\n").contains("above `op: crop`"));
+    assert!(told("  loud: {op: filter, rms_db: {min: -20}}\n").contains("above `op: crop`"));
+    for below in ["resample, rate: 8000", "augment, chain: [{reverse: {}}]", "normalise, peak_db: -3"] {
+        assert!(told(&format!("  x: {{op: {below}}}\n")).contains("above what masks them"));
+    }
+    // A column of a table is not to be taken for one of the shards' own.
+    let yaml = r#"
+stages:
+  files:  {op: scan, path: music}
+  tags:   {op: metadata}
+  said:   {op: sql, from: tags, query: "SELECT item, 1 AS mask FROM tags"}
+  audio:  {op: decode, channels: mono}
+  clips:  {op: segment, seconds: 2}
+  shards: {op: shards}
+"#;
+    std::fs::create_dir_all(folder.path().join("music")).unwrap();
+    write_tone(&folder.path().join("music/a.wav"), 440.0, 3);
+    write(folder.path(), "p.yaml", yaml);
+    let output = etude(folder.path()).args(["check", "p.yaml"]).output().unwrap();
+    assert!(stderr(&output).contains("column `mask`"), "{}", stderr(&output));
 }

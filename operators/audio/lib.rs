@@ -97,12 +97,15 @@ fn signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {
     }
 }
 
-/// The main input as a signal whose mask, if it has one, counts its own frames.
+/// The main input as a signal whose frames follow each other in time, all of them.
 fn whole_signal(inputs: &Inputs<'_>) -> Result<SignalType, String> {
     match signal(inputs)? {
         signal if signal.masking == Masking::Dropped => {
             Err("expects clips with all their frames, and `op: drop_tokens` has left some out: put it below"
                 .into())
+        }
+        signal if signal.tokens => {
+            Err("expects frames that follow each other in time: put it above `op: patchify`".into())
         }
         signal => Ok(signal),
     }
@@ -131,6 +134,23 @@ fn check_views(views: Option<&[u32]>) -> Result<(), Invalid> {
         "views",
         "names no view: leave it out for all",
     )
+}
+
+/// Errors: views, which have to stay together, or a mask, which would have to be moved along, above an operator that does
+/// neither.
+fn one_unmasked(signal: &SignalType) -> Result<(), String> {
+    match signal {
+        SignalType { views: 2.., .. } => Err("expects one view of each clip: put it above `op: crop`".into()),
+        signal => unmasked(signal),
+    }
+}
+
+/// Errors: a mask above an operator that changes what is masked, or when.
+fn unmasked(signal: &SignalType) -> Result<(), String> {
+    match signal.masking {
+        Masking::None => Ok(()),
+        _ => Err("expects clips that are not masked yet: put it above what masks them".into()),
+    }
 }
 
 /// Errors: a view is named that there is not.

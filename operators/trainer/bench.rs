@@ -38,6 +38,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         clips: train.batch,
         views,
         samples,
+        pairs: false,
         per_epoch: steps,
     };
     let setting = Setting {

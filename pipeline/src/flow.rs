@@ -52,6 +52,8 @@ pub struct SignalType {
     pub drawn: Vec<Arc<str>>,
     /// Whether a mask comes with each.
     pub masking: Masking,
+    /// Whether frames are tokens, several of which lie at the same time.
+    pub tokens: bool,
 }
 
 /// Whether a mask comes with signals.
@@ -82,6 +84,7 @@ impl SignalType {
             views: 1,
             drawn: Vec::new(),
             masking: Masking::None,
+            tokens: false,
         }
     }
 

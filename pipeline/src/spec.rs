@@ -451,9 +451,10 @@ fn check_flows(pipeline: &mut Pipeline) -> Result<(), Problem> {
         let columns = columns(pipeline, at);
         if let (Some(columns), Body::Sink(sink)) = (&columns, stages[at].operator.body()) {
             let own = sink.schema(&flow);
-            if let Some(field) =
-                columns.fields().iter().find(|field| own.column_with_name(field.name()).is_some())
-            {
+            if let Some(field) = columns.fields().iter().find(|field| {
+                own.column_with_name(field.name()).is_some()
+                    || sink.reserved().contains(&field.name().as_str())
+            }) {
                 let name = field.name();
                 let problem = Problem::at(
                     stages[at].span,

@@ -4,29 +4,6 @@
 
 use etude_pipeline::flow::Block;
 
-/// Samples that are filtered together.
-const STEP: usize = 4;
-
-/// What a state, or a sample, gives to each of the outputs that follow.
-type Outputs = [f64; STEP];
-
-/// Filters all channels in place, from silence, by one filter behind the other.
-pub fn run<const N: usize>(filters: [Biquad; N], clip: &mut Block) {
-    let steps = filters.map(|filter| filter.steps());
-    for channel in 0..clip.channels() {
-        let mut states = [[0.0; 2]; N];
-        let (whole, rest) = clip.channel_mut(channel).as_chunks_mut();
-        for samples in whole {
-            steps.iter().zip(&mut states).for_each(|(steps, state)| steps.next(samples, state));
-        }
-        for sample in rest {
-            for (filter, state) in filters.iter().zip(&mut states) {
-                *sample = filter.next(f64::from(*sample), state) as f32;
-            }
-        }
-    }
-}
-
 /// A filter of second order, in direct form II transposed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Biquad {
@@ -58,38 +35,75 @@ impl Biquad {
         *s2 = self.b[2] * x - self.a[1] * y;
         y
     }
+}
 
-    /// The same, several samples at a time: it is linear, so what comes out is the sum of what each sample and each
-    /// state alone would give.
-    fn steps(&self) -> Steps {
-        let run = |samples: [f64; STEP], mut state: [f64; 2]| {
-            let outputs = samples.map(|x| self.next(x, &mut state));
-            (outputs, state)
-        };
-        let one = |at: usize| std::array::from_fn(|index| if index == at { 1.0 } else { 0.0 });
-        let samples: [_; STEP] = std::array::from_fn(|at| run(one(at), [0.0; 2]));
-        let states = [run([0.0; STEP], [1.0, 0.0]), run([0.0; STEP], [0.0, 1.0])];
-        Steps { samples, states }
+/// The states of filters.
+type States<const N: usize> = [[f64; 2]; N];
+
+/// Filters all channels in place, from silence, by one filter behind the other.
+pub fn run<const N: usize>(filters: [Biquad; N], clip: &mut Block) {
+    let steps = Steps::of(&filters);
+    for channel in 0..clip.channels() {
+        let mut states = [[0.0; 2]; N];
+        let (whole, rest) = clip.channel_mut(channel).as_chunks_mut();
+        for part in whole.chunks_mut(64) {
+            part.iter_mut().for_each(|samples| steps.next(samples, &mut states));
+            // In silence they would fall to the smallest numbers, which processors are slow at.
+            if states.as_flattened().iter().all(|state| state.abs() < 1e-15) {
+                states = [[0.0; 2]; N];
+            }
+        }
+        rest.iter_mut().for_each(|sample| *sample = next(&filters, f64::from(*sample), &mut states) as f32);
     }
 }
 
-/// What each sample and each state gives to the outputs and to the next state.
-struct Steps {
-    samples: [(Outputs, [f64; 2]); STEP],
-    states: [(Outputs, [f64; 2]); 2],
+fn next<const N: usize>(filters: &[Biquad; N], sample: f64, states: &mut States<N>) -> f64 {
+    filters.iter().zip(states).fold(sample, |sample, (filter, state)| filter.next(sample, state))
 }
 
-impl Steps {
-    fn next(&self, samples: &mut [f32; STEP], state: &mut [f64; 2]) {
-        let (mut outputs, mut next) = ([0.0; STEP], [0.0; 2]);
-        let mut add = |x: f64, (out, following): &(Outputs, [f64; 2])| {
-            outputs.iter_mut().zip(out).for_each(|(sum, part)| *sum += x * part);
-            next.iter_mut().zip(following).for_each(|(sum, part)| *sum += x * part);
+/// Samples that are filtered together.
+const STEP: usize = 4;
+
+/// Filters for several samples at a time. They are linear: what comes out is the sum of what each sample and each state
+/// alone would give, and nothing waits for the sample before.
+struct Steps<const N: usize> {
+    samples: [Gives<N>; STEP],
+    states: [[Gives<N>; 2]; N],
+}
+
+/// What one gives to the samples that come out and to the next states.
+type Gives<const N: usize> = ([f64; STEP], States<N>);
+
+impl<const N: usize> Steps<N> {
+    fn of(filters: &[Biquad; N]) -> Self {
+        let run = |samples: [f64; STEP], mut states: States<N>| {
+            (samples.map(|sample| next(filters, sample, &mut states)), states)
+        };
+        let sample = |at: usize| {
+            let mut samples = [0.0; STEP];
+            samples[at] = 1.0;
+            run(samples, [[0.0; 2]; N])
+        };
+        let state = |filter: usize, of: usize| {
+            let mut states = [[0.0; 2]; N];
+            states[filter][of] = 1.0;
+            run([0.0; STEP], states)
+        };
+        let states = std::array::from_fn(|filter| std::array::from_fn(|of| state(filter, of)));
+        Self { samples: std::array::from_fn(sample), states }
+    }
+
+    fn next(&self, samples: &mut [f32; STEP], states: &mut States<N>) {
+        let (mut outputs, mut following) = ([0.0; STEP], [[0.0; 2]; N]);
+        let mut add = |x: f64, (samples, states): &Gives<N>| {
+            let sums = outputs.iter_mut().chain(following.as_flattened_mut());
+            sums.zip(samples.iter().chain(states.as_flattened())).for_each(|(sum, part)| *sum += x * part);
         };
         // The states last: they are what is waited for.
-        samples.iter().zip(&self.samples).for_each(|(sample, parts)| add(f64::from(*sample), parts));
-        state.iter().zip(&self.states).for_each(|(state, parts)| add(*state, parts));
+        samples.iter().zip(&self.samples).for_each(|(sample, gives)| add(f64::from(*sample), gives));
+        let given = states.as_flattened().iter().zip(self.states.as_flattened());
+        given.for_each(|(state, gives)| add(*state, gives));
         *samples = outputs.map(|output| output as f32);
-        *state = next;
+        *states = following;
     }
 }

@@ -110,6 +110,7 @@ impl Operator for Augment {
     fn output_named(&self, inputs: &Inputs<'_>, _: &Names<'_>) -> Result<Flow, Invalid> {
         let unnamed = |message: String| Invalid { parameter: String::new(), message };
         let mut signal = crate::clips(inputs).map_err(unnamed)?;
+        crate::unmasked(&signal).map_err(unnamed)?;
         crate::suit_views(self.views.as_deref(), signal.views)
             .map_err(|message| Invalid { parameter: "views".into(), message })?;
         self.check_side(inputs, &signal)?;

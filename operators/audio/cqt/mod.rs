@@ -27,8 +27,9 @@ use padding::Padding;
 /// r − 1 for α: for its transform, multiply `filter_scale` and `gamma` by α / (r − 1), 0.9704 for 12 bins an octave.
 ///
 /// A clip has 1 + samples / `hop` frames, rounded down, each about a multiple of `hop`; one without samples has none.
-/// Windows may be longer than the clip. The output's channels are planes of `n_bins` each: one for each of `harmonics`,
-/// or with `values: complex` two, first the real parts, then the imaginary parts. Phases are those in the frame's middle.
+/// Windows may be longer than the clip: `padding` continues it for as long as it takes. The output's channels are
+/// planes of `n_bins` each: one for each of `harmonics`, or with `values: complex` two, first the real parts, then the
+/// imaginary parts. Phases are those in the frame's middle.
 ///
 /// It is computed by FFT, in single precision, and differs from direct correlation by less than 10⁻⁵ of the largest
 /// value. (librosa goes down octave by octave and differs by 10⁻² and more.)

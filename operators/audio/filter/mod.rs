@@ -109,6 +109,9 @@ impl Operator for Filter {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::audio(inputs)?;
+        if signal.views != 1 {
+            return Err("would part the views of a clip: put it above `op: crop`".into());
+        }
         if self.loudness.is_some() {
             measure::Loudness::check_rate(signal.rate)?;
         }

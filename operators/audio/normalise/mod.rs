@@ -105,6 +105,7 @@ impl Operator for Normalise {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::audio(inputs)?;
+        crate::unmasked(&signal)?;
         if self.lufs.is_some() {
             measure::Loudness::check_rate(signal.rate)?;
         }

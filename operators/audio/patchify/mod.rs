@@ -71,7 +71,8 @@ impl Operator for Patchify {
         }
         let tokens = |frames: u64| grid.columns(frames) * grid.bands as u64;
         let (frames, most_frames) = (signal.frames.map(tokens), signal.most_frames.map(tokens));
-        Ok(Flow::Signal(SignalType { hop, channels: Some(channels), frames, most_frames, ..signal }))
+        let tokens = grid.bands > 1;
+        Ok(Flow::Signal(SignalType { hop, channels: Some(channels), frames, most_frames, tokens, ..signal }))
     }
 
     fn body(&self) -> Body {

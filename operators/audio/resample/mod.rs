@@ -67,6 +67,7 @@ impl Operator for Resample {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::audio(inputs)?;
+        crate::unmasked(&signal)?;
         let scale = |(frames, rate): (u64, u32)| length(frames, rate.into(), self.rate.into());
         let frames = signal.frames.zip(signal.rate).map(scale);
         let most_frames = signal.most_frames.zip(signal.rate).map(scale);

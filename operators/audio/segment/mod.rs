@@ -139,6 +139,7 @@ impl Operator for Segment {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::audio(inputs)?;
+        crate::one_unmasked(&signal)?;
         if self.windows.is_some() && signal.unit != Unit::Recording {
             return Err("`windows` are cut from whole recordings, not from clips".into());
         }

@@ -98,6 +98,10 @@ impl operator::Sink for Shards {
         }
     }
 
+    fn reserved(&self) -> &'static [&'static str] {
+        &["hop", "planes", "drawn", "mask", "audio", "values"]
+    }
+
     fn storage(&self) -> Storage {
         Storage { target: self.megabytes << 20, row_pages: true }
     }

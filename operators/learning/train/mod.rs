@@ -201,6 +201,7 @@ impl Train {
             Views::One if views == 2 && masking == Masking::Filled && needs.mask && !needs.quantizer => {
                 Ok(())
             }
+            _ if masking == Masking::Dropped => Err("expects clips with all their frames".into()),
             _ if views == 1 && masking == Masking::Filled && needs.mask => Err(format!(
                 "{name} predicts what is at masked frames, where `op: mask` has put something else: set `fill: learned`, \
                  or put `op: crop` with `views: 2` and `op: mask` with `views: [1]` above it"
@@ -267,6 +268,19 @@ impl Operator for Train {
             return Err("`init_from` and `init_file` both name weights to begin with".into());
         }
         self.encoder.check_signal(rate, frames)?;
+        let needs = self.objective.needs();
+        if signal.masking == Masking::Marked && !needs.mask {
+            return Err(format!(
+                "{} predicts no masked frames, and what `op: mask` with `fill: learned` masks would be seen: \
+                 choose another fill, or another objective",
+                self.objective.name()
+            ));
+        }
+        if needs.mask && signal.views == 2 && (self.batch_mix.is_some() || self.mixup.is_some()) {
+            return Err("`batch_mix` and `mixup` would mix each view with another clip, and the first view is to tell \
+                        what is masked in the second"
+                .into());
+        }
         let marked = signal.masking != Masking::None;
         if marked && self.mask.is_some() {
             return Err("`mask` is not used: the clips say themselves which frames are masked".into());

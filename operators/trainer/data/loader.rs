@@ -24,6 +24,8 @@ pub struct Plan {
     pub clips: usize,
     pub views: usize,
     pub samples: usize,
+    /// Whether the second view of a clip is the first one masked.
+    pub pairs: bool,
     /// Batches of an epoch; a last one that is not full is left out.
     pub per_epoch: u64,
 }
@@ -117,19 +119,24 @@ impl Plan {
             report: ChainReport::default(),
             seconds: 0.0,
         };
+        let mut unlike = false;
         for (row, clip) in chosen.iter().enumerate() {
-            let (mut found, mut wrong) = (0, None);
+            let (mut found, mut wrong, mut first) = (0, None, None);
             clips.read(reader, &[*clip], |signal| {
                 if signal.header.view == 0 {
                     loaded.names.push(format!("{}@{}", signal.header.item, signal.header.start));
                 }
                 let (view, length) = (signal.header.view as usize, signal.samples.len());
-                if view >= self.views || length != self.samples {
+                if view != found || view >= self.views || length != self.samples {
                     wrong = Some(format!("view {view} of {length} samples"));
                     return;
                 }
-                if let Some(mask) = signal.header.mask.as_ref().filter(|_| view + 1 == self.views) {
-                    loaded.masks.get_or_insert_default().push(mask.to_vec());
+                if let Some(mask) = &signal.header.mask {
+                    if view + 1 == self.views {
+                        loaded.masks.get_or_insert_default().push(mask.to_vec());
+                    }
+                    let (start, unmasked) = *first.get_or_insert((signal.header.start, mask.is_empty()));
+                    unlike |= start != signal.header.start || !unmasked;
                 }
                 let from = (view * self.clips + row) * self.samples;
                 loaded.samples[from..from + length].copy_from_slice(&signal.samples);
@@ -143,6 +150,14 @@ impl Plan {
                      between the shards and the training leaves clips out or changes their length"
                 )));
             }
+        }
+        if unlike && self.pairs {
+            return Err(Error::Input(
+                "the first view of a clip tells what is at the masked frames of the second, so both have to be of one place, \
+                 and the first not masked: `op: crop` with `placement: same` or without `seconds`, and `op: mask` with \
+                 `views: [1]`"
+                    .into(),
+            ));
         }
         loaded.report = reader.report();
         loaded.seconds = begin.elapsed().as_secs_f64();

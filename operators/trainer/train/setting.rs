@@ -64,6 +64,7 @@ impl Setting {
             clips: train.batch,
             views,
             samples,
+            pairs: train.objective.needs().mask && views == 2,
             per_epoch: per_epoch * train.accumulate as u64,
         };
         Ok(Self {

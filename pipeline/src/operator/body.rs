@@ -189,6 +189,10 @@ pub trait Sink: Send + Sync {
     /// The columns, the first two of which are `item` and `start`. `output` is what the operator
     /// said it would give.
     fn schema(&self, output: &Flow) -> SchemaRef;
+    /// Names besides those of its columns that no table above may give a column: its reader would take it for its own.
+    fn reserved(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// How the rows are laid out in a shard.
     fn storage(&self) -> Storage;
     /// A writer of rows, used for one item after another.

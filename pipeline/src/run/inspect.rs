@@ -142,7 +142,7 @@ impl Engine {
         known: &mut Known,
     ) -> Result<Inspected, Error> {
         // Up to what is in the store, or to the recordings. What keeps signals changes nothing of them.
-        let (mut head, mut chain) = (stage, Vec::new());
+        let (mut head, mut chain, mut passed) = (stage, Vec::new(), None);
         loop {
             let above = &pipeline.stages[head];
             if known.snapshots.contains_key(&head) || matches!(above.flow, Flow::Items | Flow::Table(_)) {
@@ -150,6 +150,8 @@ impl Engine {
             }
             if above.streams() {
                 chain.push(head);
+            } else {
+                passed.get_or_insert(head);
             }
             head = above.main().ok_or_else(|| self.not_there(pipeline, head))?;
         }
@@ -187,6 +189,15 @@ impl Engine {
             inspected.notes.push(format!("read from what `{}` keeps", pipeline.stages[head].name));
         } else {
             inspected.notes.push("computed from the recording: the store has nothing of it".into());
+            if let Some(kept) = passed {
+                let name = &pipeline.stages[kept].name;
+                inspected.notes.push(format!("`{name}` is passed over: what its codec rounds off is not"));
+            }
+            if extent.epoch != 0 {
+                let message = "epochs differ below what is kept, and nothing above it is in the store: \
+                               run the pipeline up to its shards first";
+                return Err(Error::stage(&pipeline.stages[stage].name, message));
+            }
         }
         let links = self.links(pipeline, &chain, known)?;
         let store = stored.then(|| pipeline.stages[head].link());

@@ -159,9 +159,13 @@ impl Unit {
                 let reader = (head.materialises() && !names_items)
                     .then(|| json!([head.declaration.name, head.declaration.version]));
                 let chain = feed.chain.iter().map(|at| describe(*at)).collect::<Result<Vec<_>, _>>()?;
-                for (port, read) in feed.chain.iter().flat_map(|at| pipeline.stages[*at].sides()) {
+                // Which stage is read at which port: what all of them hold is the inputs' digest.
+                for (at, port, read) in feed.chain.iter().enumerate().flat_map(|(at, stage)| {
+                    pipeline.stages[*stage].sides().map(move |(port, read)| (at, port, read))
+                }) {
+                    let place = self.sides.iter().position(|side| *side == read);
                     let read = &pipeline.stages[read];
-                    parts.push(json!([port, read.declaration.name, read.declaration.version]));
+                    parts.push(json!([at, port, place, read.declaration.name, read.declaration.version]));
                 }
                 // Where several stages may be read, their names tell them apart in the output.
                 let many = ports.iter().any(|known| known.name == *port && known.many);
