@@ -204,7 +204,7 @@ fn write_flac(folder: &Path, target: &Path) {
         .build()
         .unwrap();
     let batch = reader.next().unwrap().unwrap();
-    let audio = arrow::array::AsArray::as_struct(batch.column(5));
+    let audio = arrow::array::AsArray::as_struct(batch.column_by_name("audio").unwrap());
     let bytes = arrow::array::AsArray::as_binary::<i32>(audio.column(0)).value(0);
     std::fs::create_dir_all(target.parent().unwrap()).unwrap();
     std::fs::write(target, bytes).unwrap();

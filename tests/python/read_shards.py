@@ -15,6 +15,7 @@ codec, *paths = sys.argv[1:]
 expected = pyarrow.schema([
     pyarrow.field("item", pyarrow.string(), nullable=False),
     pyarrow.field("start", pyarrow.int64(), nullable=False),
+    pyarrow.field("view", pyarrow.int32(), nullable=False),
     pyarrow.field("rate", pyarrow.int32(), nullable=False),
     pyarrow.field("channels", pyarrow.int32(), nullable=False),
     pyarrow.field("frames", pyarrow.int64(), nullable=False),
@@ -38,7 +39,7 @@ for path in paths:
         samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="float32", always_2d=True)
         assert rate == row["rate"] == 16000
         assert samples.shape == (row["frames"], row["channels"]) == (160000, 1), samples.shape
-        assert row["start"] % 160000 == 0
+        assert row["start"] % 160000 == 0 and row["view"] == 0
         assert row["audio"]["path"] == f"{row['item']}@{row['start']}." + ("flac" if codec == "flac" else "wav")
         assert numpy.abs(samples).max() > 0
         keys.append((row["item"], row["start"]))
