@@ -53,14 +53,13 @@ impl Change for Background {
         let Some(sounds) = &mut draw.side.background else { return Err(side::missing(&side::BACKGROUND)) };
         let snr = draw.random.range(self.snr_db[0], self.snr_db[1]);
         let row = draw.random.below(sounds.count());
-        let mut start = 0;
-        let background = sounds.read(row, &mut |shape| {
-            shape.suits(side::BACKGROUND.name, draw.rate, clip.channels())?;
-            // Any part of a long clip; a short one from any frame on, round and round.
-            let room = shape.frames.checked_sub(clip.frames());
-            start = draw.random.below(room.map_or(shape.frames, |room| room + 1) as u64) as usize;
-            Ok(if room.is_some() { start..start + clip.frames() } else { 0..shape.frames })
-        })?;
+        let shape = sounds.shape(row)?;
+        shape.suits(side::BACKGROUND.name, draw.rate, clip.channels())?;
+        // Any part of a long clip; a short one from any frame on, round and round.
+        let room = shape.frames.checked_sub(clip.frames());
+        let start = draw.random.below(room.map_or(shape.frames, |room| room + 1) as u64) as usize;
+        let part = if room.is_some() { start..start + clip.frames() } else { 0..shape.frames };
+        let background = sounds.read(row, part)?;
         let round = Round {
             from: if background.frames() < clip.frames() { start } else { 0 },
             of: background.frames(),

@@ -133,12 +133,8 @@ impl Impulses {
     }
 
     fn read(&mut self, row: u64, frames: usize) -> Result<Kept, Stop> {
-        let mut read = None;
-        let impulse = self.sounds.read(row, &mut |shape| {
-            read = Some(shape);
-            Ok(0..shape.frames)
-        })?;
-        let shape = read.ok_or_else(|| side::missing(&side::IMPULSES))?;
+        let shape = self.sounds.shape(row)?;
+        let impulse = self.sounds.read(row, 0..shape.frames)?;
         Ok(Kept { row, frames, shape, response: Response::of(&impulse, frames).map(Arc::new) })
     }
 }

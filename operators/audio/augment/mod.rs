@@ -23,6 +23,7 @@ mod quantile;
 mod range;
 mod reverb;
 mod reverse;
+mod shelf;
 mod shift;
 mod side;
 mod sounds;

@@ -18,7 +18,7 @@ use super::chain::Source;
 use super::clip::Clip;
 use super::impulse::Impulses;
 use super::side::Side;
-use super::sounds::{Part, Shape, Sounds};
+use super::sounds::{Shape, Sounds};
 use super::step::Step;
 use super::*;
 use crate::harness::{clip, operator, recording, run, wrong};
@@ -48,11 +48,13 @@ impl Sounds for Memory {
         self.0.len() as u64
     }
 
-    fn read(&mut self, index: u64, part: &mut Part<'_>) -> Result<Block, Stop> {
+    fn shape(&mut self, index: u64) -> Result<Shape, Stop> {
         let (rate, block) = &self.0[index as usize];
-        let Range { start, end } =
-            part(Shape { rate: *rate, channels: block.channels(), frames: block.frames() })?;
-        Ok(block.slice(start, end))
+        Ok(Shape { rate: *rate, channels: block.channels(), frames: block.frames() })
+    }
+
+    fn read(&mut self, index: u64, frames: Range<usize>) -> Result<Block, Stop> {
+        Ok(self.0[index as usize].1.slice(frames.start, frames.end))
     }
 }
 
