@@ -1,36 +1,53 @@
 //! A clip that is put together from its blocks.
 
 use etude_pipeline::flow::{Block, Header};
+use etude_pipeline::operator::{Output, Step};
 
 /// A clip that is put together from its blocks; its memory is kept for the next one.
 #[derive(Debug, Default)]
 pub struct Collected {
     clip: Block,
+    channels: usize,
+    frames: usize,
     come: usize,
 }
 
 impl Collected {
-    /// Makes room for a clip, whose length is known.
+    /// Begins a clip, whose length is known.
     pub fn begin(&mut self, header: &Header) {
-        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
-        let channels = usize::from(header.channels);
-        if (self.clip.channels(), self.clip.frames()) != (channels, frames) {
-            self.clip = Block::zeros(channels, frames);
-        }
+        self.frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
+        self.channels = usize::from(header.channels);
         self.come = 0;
     }
 
     /// Adds its next frames.
-    pub fn push(&mut self, block: &Block) {
+    pub fn push(&mut self, block: Block) {
         let (from, to) = (self.come, self.come + block.frames());
-        for channel in 0..self.clip.channels() {
-            self.clip.channel_mut(channel)[from..to].copy_from_slice(block.channel(channel));
-        }
         self.come = to;
+        if (from, to) == (0, self.frames) {
+            self.clip = block;
+            return;
+        }
+        let clip = self.clip();
+        for channel in 0..clip.channels() {
+            clip.channel_mut(channel)[from..to].copy_from_slice(block.channel(channel));
+        }
     }
 
     /// The clip, once all of it has come.
     pub fn clip(&mut self) -> &mut Block {
+        if (self.clip.channels(), self.clip.frames()) != (self.channels, self.frames) {
+            self.clip = Block::zeros(self.channels, self.frames);
+        }
         &mut self.clip
+    }
+
+    /// Hands the clip on in blocks of at most `length` frames.
+    pub fn give(&mut self, length: usize, output: &mut dyn Output) -> Step {
+        match self.clip().frames() {
+            0 => Ok(()),
+            frames if frames <= length => output.block(std::mem::take(&mut self.clip)),
+            _ => crate::give(&self.clip, length, output),
+        }
     }
 }

@@ -3,57 +3,37 @@
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Map, Output, Step};
 
+use crate::collected::Collected;
+
 /// Collects each clip, changes it as a whole, and hands it on.
 pub struct Whole<F> {
     change: F,
     /// Frames of a block.
     block: usize,
-    clip: Block,
-    /// Frames of the clip, and how many of them have come.
-    frames: usize,
-    come: usize,
+    clip: Collected,
 }
 
 impl<F: FnMut(&mut Block) + Send> Whole<F> {
     /// Hands on in blocks of at most `block` frames.
     pub fn new(block: usize, change: F) -> Self {
-        Self { change, block, clip: Block::default(), frames: 0, come: 0 }
+        Self { change, block, clip: Collected::default() }
     }
 }
 
 impl<F: FnMut(&mut Block) + Send> Map for Whole<F> {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
-        // A clip knows its length at the begin.
-        self.frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
-        self.clip = Block::default();
-        self.come = 0;
+        self.clip.begin(header);
         output.begin(header)
     }
 
     fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
-        let (from, to) = (self.come, self.come + block.frames());
-        self.come = to;
-        if (from, to) == (0, self.frames) {
-            self.clip = block;
-        } else if to <= self.frames {
-            if from == 0 {
-                self.clip = Block::zeros(block.channels(), self.frames);
-            }
-            for channel in 0..block.channels() {
-                self.clip.channel_mut(channel)[from..to].copy_from_slice(block.channel(channel));
-            }
-        }
+        self.clip.push(block);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let mut clip = std::mem::take(&mut self.clip);
-        (self.change)(&mut clip);
-        match clip.frames() {
-            0 => {}
-            frames if frames <= self.block => output.block(clip)?,
-            _ => crate::give(&clip, self.block, output)?,
-        }
+        (self.change)(self.clip.clip());
+        self.clip.give(self.block, output)?;
         output.end()
     }
 }

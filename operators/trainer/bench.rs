@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use etude_learning::train::Train;
+use etude_pipeline::flow::{Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
 use etude_pipeline::random::Random;
 use serde::Deserialize;
@@ -37,7 +38,9 @@ pub fn run(job: &str) -> Result<Value, Error> {
         unit: train.unit,
         clips: train.batch,
         views,
-        samples,
+        frames: samples,
+        sampling: Sampling::mono(rate),
+        masking: Masking::None,
         pairs: false,
         per_epoch: steps,
     };
@@ -46,7 +49,6 @@ pub fn run(job: &str) -> Result<Value, Error> {
         seed: 1,
         stage: "bench".into(),
         weights_seed: 1,
-        rate,
         clips: train.batch,
         plan,
         per_epoch: steps,
@@ -67,7 +69,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         let begin = Instant::now();
         let mut next = || {
             Ok(Loaded {
-                samples: noise.clone(),
+                values: noise.clone(),
                 clips: clips.clone(),
                 items: clips.clone(),
                 masks: None,

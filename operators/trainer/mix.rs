@@ -6,16 +6,16 @@ use tch::{Kind, Tensor};
 
 use crate::pass::Pass;
 
-/// The views of a batch, `[views · clips, samples]`, mixed as the parameters say.
-pub fn mix(train: &Train, audio: &Tensor, views: usize, rate: u32, pass: &Pass) -> Tensor {
-    let mut audio = audio.shallow_clone();
+/// The views of a batch, `[views · clips, …]`, mixed as the parameters say.
+pub fn mix(train: &Train, clips: &Tensor, views: usize, rate: u32, pass: &Pass) -> Tensor {
+    let mut clips = clips.shallow_clone();
     if let Some(parameters) = &train.batch_mix {
-        audio = batch_mix(parameters, &audio, views, rate, pass);
+        clips = batch_mix(parameters, &clips, views, rate, pass);
     }
     if let Some(parameters) = &train.mixup {
-        audio = mixup(parameters, &audio, views, pass);
+        clips = mixup(parameters, &clips, views, pass);
     }
-    audio
+    clips
 }
 
 /// For each view another clip of the batch: the row of the same view.
@@ -63,8 +63,8 @@ fn batch_mix(parameters: &BatchMix, audio: &Tensor, views: usize, rate: u32, pas
     })
 }
 
-fn mixup(parameters: &Mixup, audio: &Tensor, views: usize, pass: &Pass) -> Tensor {
-    let rows = audio.size()[0] as usize;
+fn mixup(parameters: &Mixup, clips: &Tensor, views: usize, pass: &Pass) -> Tensor {
+    let rows = clips.size()[0] as usize;
     let Mixup { p, beta: [a, b] } = *parameters;
     let (mates, shares) = pass.draw(|random| {
         let mates = mates(rows, views, random);
@@ -76,10 +76,12 @@ fn mixup(parameters: &Mixup, audio: &Tensor, views: usize, pass: &Pass) -> Tenso
         (mates, (0..rows).map(|_| share(random)).collect::<Vec<f32>>())
     });
     tch::no_grad(|| {
-        let device = audio.device();
-        let others = audio.index_select(0, &Tensor::from_slice(&mates).to_device(device));
-        let shares = Tensor::from_slice(&shares).reshape([rows as i64, 1]).to_device(device);
-        &others + (audio - &others) * shares
+        let device = clips.device();
+        let others = clips.index_select(0, &Tensor::from_slice(&mates).to_device(device));
+        let mut shape = vec![1; clips.dim()];
+        shape[0] = rows as i64;
+        let shares = Tensor::from_slice(&shares).reshape(shape).to_device(device);
+        &others + (clips - &others) * shares
     })
 }
 
@@ -161,6 +163,15 @@ mod tests {
         assert_ne!(first, mixed(1.0, 1));
         let steep = values(&mixup(&Mixup { p: 1.0, beta: [1000.0, 1.0] }, &audio, 2, &pass(0)));
         assert!(steep.iter().zip(values(&audio)).all(|(a, b)| (a - b).abs() < 0.02), "{steep:?}");
+    }
+
+    #[test]
+    fn features_are_mixed_as_audio_is() {
+        let audio = rows(&[0.0, 1.0, 10.0, 11.0], 24);
+        let parameters = Mixup { p: 1.0, beta: [5.0, 2.0] };
+        let mixed = mixup(&parameters, &audio.reshape([4, 2, 3, 4]), 2, &pass(0));
+        assert_eq!(mixed.size(), [4, 2, 3, 4]);
+        assert_eq!(values(&mixed), values(&mixup(&parameters, &audio, 2, &pass(0))));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use burn::module::Module;
 use etude_learning::train::{Mask, Quantizer as QuantizerParameters, Train};
+use etude_pipeline::flow::{self, Masking, Sampling};
 use tch::Tensor;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Clips, Encoder, Places};
 use crate::error::Error;
 use crate::head::{Masked, Perceptron, Quantizer, Teacher};
 use crate::objective::{COUNTED, Loss, Objective, Outputs, Setting};
@@ -30,14 +31,17 @@ pub struct Model {
 
 /// The views of a batch of clips.
 pub struct Batch {
-    /// Rows are views: all first views, then all second views, and so on; `[views · clips, samples]`.
-    pub audio: Tensor,
+    /// Rows are views: all first views, then all second views, and so on; `[views · clips, samples]`, or of features
+    /// `[views · clips, planes, bins, frames]`.
+    pub values: Tensor,
     pub views: usize,
     /// The number of each clip in the data, and of its recording.
     pub clips: Vec<i64>,
     pub items: Vec<i64>,
-    /// The spans of samples that are masked in each clip's last view, where the data says so.
-    pub masks: Option<Vec<Vec<(u64, u64)>>>,
+    /// What is masked in each view, or was left out, where the data says so.
+    pub masks: Option<Vec<flow::Mask>>,
+    /// What such masks are.
+    pub masking: Masking,
 }
 
 /// What a batch came to.
@@ -52,13 +56,13 @@ pub struct Step {
 
 impl Model {
     /// The model that `train` describes; `seed` names its initial values.
-    pub fn new(train: &Train, clips: usize, rate: u32, scope: &Scope) -> Self {
+    pub fn new(train: &Train, clips: usize, sampling: Sampling, scope: &Scope) -> Self {
         let needs = train.objective.needs();
-        let encoder = Encoder::new(&train.encoder, rate, &scope.at("encoder"));
+        let encoder = Encoder::new(&train.encoder, sampling, &scope.at("encoder"));
         let projection = needs.projector.then(|| train.projector.clone().unwrap_or_default());
         let outputs = projection.as_ref().map_or(0, |projector| projector.outputs);
         let frames = train.encoder.frames();
-        let setting = Setting { clips, outputs, rate, frames };
+        let setting = Setting { clips, outputs, sampling, frames };
         let terms = train.objective.terms();
         let objectives = terms
             .iter()
@@ -85,11 +89,11 @@ impl Model {
     }
 
     /// The teacher that `train` describes, as the model is now.
-    pub fn teacher(&self, train: &Train, rate: u32, scope: &Scope) -> Option<Teacher> {
+    pub fn teacher(&self, train: &Train, sampling: Sampling, scope: &Scope) -> Option<Teacher> {
         if !train.objective.needs().teacher {
             return None;
         }
-        let encoder = Encoder::new(&train.encoder, rate, &scope.at("encoder"));
+        let encoder = Encoder::new(&train.encoder, sampling, &scope.at("encoder"));
         let projector = train.projector.clone().unwrap_or_default();
         let projector = Perceptron::projector(&projector, train.encoder.width(), &scope.at("projector"));
         Some(Teacher::new(encoder, projector, &named(self)))
@@ -97,29 +101,36 @@ impl Model {
 
     /// The loss of a batch.
     pub fn step(&self, pass: &Pass, batch: &Batch, teacher: Option<&Teacher>) -> Result<Step, Error> {
-        let samples = batch.audio.size()[1] as usize;
+        let size = batch.values.size();
+        let (rows, count) = (size[0] as usize, size.last().map_or(0, |count| *count as usize));
         // Where masked frames are predicted, a second view is what the encoder sees, and the first one tells what was
         // there. With one view the encoder does not see the masked frames at all.
         let pair = self.mask.is_some() && batch.views == 2;
-        let (audio, seen) = match pair {
+        let (whole, seen) = match pair {
             true => {
-                let views = batch.audio.chunk(2, 0);
+                let views = batch.values.chunk(2, 0);
                 (views[0].shallow_clone(), views[1].shallow_clone())
             }
-            false => (batch.audio.shallow_clone(), batch.audio.shallow_clone()),
+            false => (batch.values.shallow_clone(), batch.values.shallow_clone()),
         };
         let device = seen.device();
         let masked = match (&self.mask, self.frames, &batch.masks) {
-            (Some(_), Some(frames), Some(spans)) => {
-                Some(Masked::of_clips(spans, frames, samples, pass, device)?)
+            (Some(_), Some(frames), Some(masks)) => {
+                let last = &masks[rows - seen.size()[0] as usize..];
+                Some(Masked::of_clips(last, frames, count, pass, device)?)
             }
             (Some(mask), Some(frames), None) => {
-                Some(Masked::draw(mask, [seen.size()[0] as usize, frames.count(samples)], pass, device))
+                Some(Masked::draw(mask, [seen.size()[0] as usize, frames.count(count)], pass, device))
             }
             _ => None,
         };
-        let unseen = masked.as_ref().filter(|_| !pair).map(|masked| &masked.mask);
-        let encoded = self.encoder.encode(pass, &seen, unseen);
+        let places = batch.masks.as_ref().filter(|_| batch.masking == Masking::Dropped);
+        let places = places.map(|dropped| Places::new(dropped, count, device));
+        // Where something else stands there, it is seen as it is.
+        let unseen = masked.as_ref().filter(|_| batch.masking != Masking::Filled);
+        let unseen = unseen.map(|masked| &masked.unseen);
+        let clips = Clips { values: &seen, mask: unseen, places: places.as_ref() };
+        let encoded = self.encoder.encode(pass, &clips);
         let projections = self.projector.as_ref().map(|projector| projector.forward(pass, &encoded.vector));
         let predictions = self.predictor.as_ref().zip(projections.as_ref());
         let quantised = match (&self.quantizer, &encoded.frames, &masked) {
@@ -134,11 +145,11 @@ impl Model {
             items: batch.items.clone(),
             predictions: predictions.map(|(predictor, projections)| predictor.forward(pass, projections)),
             projections,
-            taught: teacher.map(|teacher| teacher.project(pass, &batch.audio)),
+            taught: teacher.map(|teacher| teacher.project(pass, &clips)),
             frames: encoded.frames,
             masked,
             quantised,
-            audio,
+            whole,
         };
         let loss = self.loss(pass, &outputs).ok_or_else(|| {
             Error::Input("an objective lacks what it needs, although the parameters were checked".into())

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use etude_learning::device::Device;
 use etude_learning::train::Train;
+use etude_pipeline::flow::Sampling;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
@@ -19,15 +20,15 @@ pub const TRAINED: &str = "model.safetensors";
 pub const INITIAL: &str = "initial.safetensors";
 pub const TEACHER: &str = "teacher.safetensors";
 const DESCRIPTION: &str = "model.json";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// How to rebuild an encoder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Description {
     /// The version of this description.
     pub format: u32,
-    /// Samples a second that the encoder is for.
-    pub rate: u32,
+    /// The clips that the encoder is for.
+    pub sampling: Sampling,
     /// The encoder, and how it was trained.
     pub train: Train,
     pub seed: u64,
@@ -36,10 +37,10 @@ pub struct Description {
 
 impl Description {
     /// Of a training: without where it was done, which is nothing to what it came to.
-    pub fn new(train: &Train, rate: u32, seed: u64, steps: u64) -> Self {
+    pub fn new(train: &Train, sampling: Sampling, seed: u64, steps: u64) -> Self {
         let train = Train { device: Device::default(), tensorboard: None, init_file: None, ..train.clone() };
         let train = Train { save: etude_learning::train::default_save(), ..train };
-        Self { format: FORMAT, rate, train, seed, steps }
+        Self { format: FORMAT, sampling, train, seed, steps }
     }
 
     /// Keeps the description.
@@ -65,7 +66,7 @@ impl Description {
             return Err(Error::Input("the checkpoint has no teacher: its objective uses none".into()));
         }
         let scope = Scope::root(self.seed, device).at("encoder");
-        let encoder = Encoder::new(&self.train.encoder, self.rate, &scope);
+        let encoder = Encoder::new(&self.train.encoder, self.sampling, &scope);
         let tensors: Named =
             named(&encoder).into_iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor)).collect();
         parameters::load(&tensors, &checkpoint::read(&path)?)?;

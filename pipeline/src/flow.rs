@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
 
 /// The schema of what a stage gives, known before anything runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,14 +24,63 @@ pub enum Flow {
 pub struct ArtifactType {
     /// The name of its format.
     pub format: &'static str,
-    /// Samples a second of the signals that it is for.
-    pub rate: u32,
+    /// The signals that it is for.
+    pub sampling: Sampling,
+    /// Whether it takes tokens, which do not follow each other in time, and clips of which some were left out.
+    pub tokens: bool,
     /// Values of the vectors that it gives.
     pub width: usize,
 }
 
+/// What the frames of a signal are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Samples a second.
+    pub rate: u32,
+    /// Samples from one frame to the next: 1 for audio.
+    pub hop: u32,
+    /// Values a frame.
+    pub channels: u16,
+    /// Planes that the channels are made of.
+    pub planes: u16,
+}
+
+impl Sampling {
+    /// Mono audio.
+    pub fn mono(rate: u32) -> Self {
+        Self { rate, hop: 1, channels: 1, planes: 1 }
+    }
+
+    /// Whether frames are samples, not features.
+    pub fn is_audio(&self) -> bool {
+        self.hop == 1
+    }
+
+    /// Channels of a plane.
+    pub fn bins(&self) -> u16 {
+        self.channels / self.planes.max(1)
+    }
+}
+
+impl fmt::Display for Sampling {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rate, hop, channels, planes } = self;
+        match (self.is_audio(), planes) {
+            (true, _) => write!(formatter, "audio of {rate} Hz"),
+            (_, 1) => write!(formatter, "features of {channels} values every {hop} samples of {rate} Hz"),
+            _ => {
+                let bins = self.bins();
+                write!(
+                    formatter,
+                    "features of {planes} planes of {bins} values every {hop} samples of {rate} Hz"
+                )
+            }
+        }
+    }
+}
+
 /// What is known of a signal before it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalType {
     /// Samples a second, where it is the same for all items.
     pub rate: Option<u32>,
@@ -57,7 +107,7 @@ pub struct SignalType {
 }
 
 /// Whether a mask comes with signals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Masking {
     /// None.
     #[default]
@@ -66,8 +116,17 @@ pub enum Masking {
     Marked,
     /// A mask, and something else stands where it is.
     Filled,
+    /// A mask, something else stands in a part of it, and another part is not to be seen.
+    Mixed,
     /// A mask of frames that were left out: it counts those that were there before.
     Dropped,
+}
+
+impl Masking {
+    /// Whether there are frames that an encoder would see and is not to.
+    pub fn hides(self) -> bool {
+        matches!(self, Self::Marked | Self::Mixed)
+    }
 }
 
 impl SignalType {
@@ -86,6 +145,12 @@ impl SignalType {
             masking: Masking::None,
             tokens: false,
         }
+    }
+
+    /// What its frames are, where that is the same for all items.
+    pub fn sampling(&self) -> Option<Sampling> {
+        let Self { hop, planes, .. } = *self;
+        Some(Sampling { rate: self.rate?, hop, channels: self.channels?, planes })
     }
 
     /// Adds the name of a number that is drawn. One that is there already gets a number: `gain_db`, `gain_db_2`.
@@ -107,7 +172,7 @@ fn free(name: &str, taken: impl Fn(&str) -> bool) -> Arc<str> {
 }
 
 /// What one signal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
     /// A whole recording, whose length is known only at its end.
     Recording,
@@ -128,6 +193,35 @@ impl fmt::Display for Flow {
             }
             Flow::Artifact(artifact) => write!(formatter, "a {}", artifact.format),
         }
+    }
+}
+
+/// Stretches of frames: from, and up to but not including; in order and apart.
+pub type Spans = Arc<[(u64, u64)]>;
+
+/// Which frames a mask covers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mask {
+    /// All of them.
+    pub covered: Spans,
+    /// Those of them that are not to be seen: an encoder puts a vector of its own there.
+    pub unseen: Spans,
+}
+
+impl Mask {
+    /// A mask in which something else stands, or nothing any more.
+    pub fn filled(covered: Spans) -> Self {
+        Self { covered, unseen: Spans::default() }
+    }
+
+    /// A mask of which nothing is to be seen.
+    pub fn marked(covered: Spans) -> Self {
+        Self { unseen: covered.clone(), covered }
+    }
+
+    /// The mask of a signal whose frames are moved, cut or put together.
+    pub fn map(&self, change: impl Fn(&[(u64, u64)]) -> Spans) -> Self {
+        Self { covered: change(&self.covered), unseen: change(&self.unseen) }
     }
 }
 
@@ -152,8 +246,8 @@ pub struct Header {
     pub view: u32,
     /// What was drawn for it, as [`SignalType::drawn`] names it; nothing where a step did not apply.
     pub drawn: Vec<(Arc<str>, Option<f64>)>,
-    /// The frames that a mask covers: from, and up to but not including; in order and apart.
-    pub mask: Option<Arc<[(u64, u64)]>>,
+    /// The frames that a mask covers.
+    pub mask: Option<Mask>,
 }
 
 impl Header {
@@ -161,6 +255,12 @@ impl Header {
     pub fn audio(item: Arc<str>, start: u64, rate: u32, channels: u16, frames: Option<u64>) -> Self {
         let (drawn, mask) = (Vec::new(), None);
         Self { item, start, rate, hop: 1, channels, planes: 1, frames, view: 0, drawn, mask }
+    }
+
+    /// What its frames are.
+    pub fn sampling(&self) -> Sampling {
+        let Self { rate, hop, channels, planes, .. } = *self;
+        Sampling { rate, hop, channels, planes }
     }
 
     /// Adds a number that was drawn, or that none was, under the name that [`SignalType::draws`] gives it.

@@ -77,7 +77,7 @@ fn shown(header: Header, samples: &Block, clip: u64, columns: &[(String, String)
         view: header.view,
         clip,
         drawn: header.drawn.into_iter().map(|(name, number)| (name.to_string(), number)).collect(),
-        mask: header.mask.map(|mask| mask.to_vec()).unwrap_or_default(),
+        mask: header.mask.map(|mask| mask.covered.to_vec()).unwrap_or_default(),
         columns: columns.to_vec(),
         samples: (0..samples.channels()).map(|channel| samples.channel(channel).to_vec()).collect(),
     }

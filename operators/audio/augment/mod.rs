@@ -42,6 +42,8 @@ use serde::{Deserialize, Serialize};
 use step::Step;
 use work::Work;
 
+use crate::Expect;
+
 /// Changes clips at random, by a chain of steps in the order in which they are given.
 ///
 /// Each step applies with its own probability `p` and draws its own numbers, keyed on (seed, stage,
@@ -49,8 +51,8 @@ use work::Work;
 /// Names and ranges are audiomentations' where it has them. All channels of a clip get the same, but for noise,
 /// which is drawn for each.
 ///
-/// What was drawn for a clip is kept in columns such as `gain_db`: a step's name and that of its number. They are
-/// empty where a step did not apply.
+/// What was drawn for a clip is kept under names such as `gain_db`, a step's and that of its number: fields of the
+/// column `drawn`, empty where a step did not apply.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
@@ -110,8 +112,8 @@ impl Operator for Augment {
 
     fn output_named(&self, inputs: &Inputs<'_>, _: &Names<'_>) -> Result<Flow, Invalid> {
         let unnamed = |message: String| Invalid { parameter: String::new(), message };
-        let mut signal = crate::clips(inputs).map_err(unnamed)?;
-        crate::unmasked(&signal).map_err(unnamed)?;
+        let signal = crate::signal(inputs).and_then(Expect::audio).and_then(Expect::clips);
+        let mut signal = signal.and_then(Expect::unmasked).map_err(unnamed)?;
         crate::suit_views(self.views.as_deref(), signal.views)
             .map_err(|message| Invalid { parameter: "views".into(), message })?;
         self.check_side(inputs, &signal)?;

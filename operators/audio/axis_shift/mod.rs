@@ -5,13 +5,15 @@ mod span;
 mod tests;
 mod work;
 
-use etude_pipeline::flow::{Flow, SignalType, Unit};
+use etude_pipeline::flow::{Flow, SignalType};
 use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use span::Span;
 use work::Work;
+
+use crate::Expect;
 
 /// Moves each clip by whole bins or frames, drawn at random: a change of pitch where bins are evenly spaced in pitch
 /// (cqt, vqt), or of time.
@@ -80,13 +82,11 @@ impl Operator for AxisShift {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+        let signal = crate::signal(inputs)?.clips()?;
         let mut signal = match self.axis {
-            Axis::Pitch => crate::signal(inputs)?,
-            Axis::Time => crate::whole_signal(inputs)?,
+            Axis::Pitch => signal,
+            Axis::Time => signal.in_time()?,
         };
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
         crate::suit_views(self.views.as_deref(), signal.views)?;
         signal.draws(self.name());
         match self.axis {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use etude_pipeline::flow::{Block, Header};
+use etude_pipeline::flow::{Block, Header, Mask, Unit};
 use serde_json::{Value, json};
 
 use super::*;
@@ -131,11 +131,12 @@ fn masks_move_with_frames() {
         let later = shift(json!({"axis": "time", "by": [-3, 4], "edge": edge}));
         for number in 0..40 {
             let (mut header, block) = features(number, (1, 1), 20);
-            header.mask = Some(Arc::from([(0, 3), (9, 12), (18, 20)]));
+            header.mask = Some(Mask::marked([(0, 3), (9, 12), (18, 20)].into()));
             let masked =
                 |frame: i64| (0..3).contains(&frame) || (9..12).contains(&frame) || (18..20).contains(&frame);
             let (header, planes) = run(&later, &[(header, block)]).signals.remove(0);
-            let said: Vec<u64> = header.mask.unwrap().iter().flat_map(|(from, to)| *from..*to).collect();
+            let said: Vec<u64> =
+                header.mask.unwrap().covered.iter().flat_map(|(from, to)| *from..*to).collect();
             let wanted =
                 (0..).zip(&planes[0]).filter(|(_, value)| **value > 0.0 && masked(**value as i64 - 1));
             assert_eq!(said, wanted.map(|(frame, _)| frame).collect::<Vec<u64>>());

@@ -94,7 +94,7 @@ impl operator::Map for Work {
             Axis::Time => {
                 let part = cut(header, span.from, span.to - span.from, header.view);
                 let later = |(from, to): &(u64, u64)| (from + span.before, to + span.before);
-                let mask = part.mask.as_ref().map(|mask| mask.iter().map(later).collect());
+                let mask = part.mask.as_ref().map(|mask| mask.map(|spans| spans.iter().map(later).collect()));
                 let start = if self.shift.edge == Edge::Crop { part.start } else { header.start };
                 Header { start, frames: Some(span.size()), mask, ..part }
             }

@@ -3,16 +3,17 @@
 use etude_pipeline::flow::Block;
 use etude_pipeline::random::Random;
 
-use super::{BertMask, Fill, Noise};
+use super::{BertMask, Fill};
 use crate::drop_tokens::choose;
+use crate::mask::runs;
 
 /// What becomes of each frame of a clip.
 #[derive(Debug, Default)]
 pub struct Fates {
     /// Of each frame, whether it is to be predicted.
     pub chosen: Vec<bool>,
-    /// Frames that are filled.
-    pub filled: Vec<usize>,
+    /// Of each frame, whether it is filled.
+    pub filled: Vec<bool>,
     /// Frames that are replaced, each with the one that stands for it.
     pub replaced: Vec<(usize, usize)>,
     /// Of each block, whether it is chosen.
@@ -37,7 +38,7 @@ impl Fates {
             self.chosen[part.clone()].fill(true);
             let fate = random.uniform();
             if fate < mask.mask {
-                self.filled.extend(part);
+                self.filled[part].fill(true);
             } else if fate < mask.mask + mask.random && frames > 1 {
                 self.replaced.extend(part.map(|frame| {
                     let other = random.below(frames as u64 - 1) as usize;
@@ -49,24 +50,20 @@ impl Fates {
 
     /// All of a clip of so many frames stays as it is.
     pub fn none(&mut self, frames: usize) {
-        self.chosen.clear();
-        self.chosen.resize(frames, false);
-        self.filled.clear();
+        for frames_of in [&mut self.chosen, &mut self.filled] {
+            frames_of.clear();
+            frames_of.resize(frames, false);
+        }
         self.replaced.clear();
     }
 
     /// Fills and replaces frames.
-    pub fn apply(&mut self, clip: &mut Block, fill: Fill, random: &mut Random) {
+    pub fn apply(&mut self, clip: &mut Block, fill: &Fill, random: &mut Random) {
         for channel in 0..clip.channels() {
             let row = clip.channel_mut(channel);
             self.values.clear();
             self.values.extend(self.replaced.iter().map(|(_, other)| row[*other]));
-            for frame in &self.filled {
-                row[*frame] = match fill {
-                    Fill::Zero => 0.0,
-                    Fill::Noise(Noise { std }) => (std * random.normal()) as f32,
-                };
-            }
+            runs(&self.filled).for_each(|run| fill.put(&mut row[run], random));
             self.replaced.iter().zip(&self.values).for_each(|((frame, _), value)| row[*frame] = *value);
         }
     }

@@ -4,15 +4,16 @@ mod fates;
 #[cfg(test)]
 mod tests;
 
-use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType, Unit};
+use etude_pipeline::flow::{self, Block, Flow, Header, Masking, SignalType, Spans};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::collected::Collected;
-use crate::mask::runs;
+use crate::mask::{Fill, spans};
 use fates::Fates;
 
 /// Chooses frames of each clip to be predicted, and hides most of them (BERT, Devlin et al. 2019).
@@ -20,7 +21,8 @@ use fates::Fates;
 /// Of n frames exactly round(`p` · n) are chosen, at least one, every choice as likely; they are the mask that goes
 /// along. Of these each is then filled with probability `mask`, replaced by another frame of the same clip, each as
 /// likely, with probability `random`, and otherwise stays as it is. Replacements are taken from the clip as it came; a
-/// clip of one frame has none and stays. Keyed on (seed, stage, item, start, epoch, view). Of audio a frame is a
+/// clip of one frame has none and stays. With `fill: learned` the encoder puts a vector of its own in the place of those
+/// that would be filled, which stay as they are. Keyed on (seed, stage, item, start, epoch, view). Of audio a frame is a
 /// sample: give `span` then.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -51,27 +53,6 @@ pub struct BertMask {
     views: Option<Vec<u32>>,
 }
 
-/// What a filled frame is filled with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Fill {
-    /// Zeros.
-    #[default]
-    Zero,
-    /// Normal noise.
-    Noise(Noise),
-}
-
-/// Normal noise of mean 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Noise {
-    /// Its standard deviation, above 0 and at most 1000.
-    #[serde(default = "default_std")]
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1000))]
-    std: f64,
-}
-
 fn default_p() -> f64 {
     0.15
 }
@@ -88,13 +69,9 @@ fn default_span() -> u32 {
     1
 }
 
-fn default_std() -> f64 {
-    0.1
-}
-
 impl Declare for BertMask {
     const NAME: &'static str = "bert_mask";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -106,24 +83,20 @@ impl Operator for BertMask {
         // 0.9 and 0.1 are not quite 1 together.
         let right = self.random >= 0.0 && self.mask + self.random <= 1.0 + 1e-9;
         Invalid::unless(right, "random", "must be from 0 to 1 − `mask`")?;
-        if let Fill::Noise(Noise { std }) = self.fill {
-            let right = std > 0.0 && std <= 1000.0;
-            Invalid::unless(right, "fill.noise.std", "must be more than 0 and at most 1000")?;
-        }
+        self.fill.check()?;
         Invalid::unless((1..=1_000_000).contains(&self.span), "span", "must be from 1 to 1000000")?;
         crate::check_views(self.views.as_deref())
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
-        if signal.masking != Masking::None {
-            return Err("the clips are masked already".into());
-        }
+        let signal = crate::signal(inputs)?.clips()?.unmasked()?;
         crate::suit_views(self.views.as_deref(), signal.views)?;
-        Ok(Flow::Signal(SignalType { masking: Masking::Filled, ..signal }))
+        let masking = match self.fill {
+            Fill::Learned if self.random == 0.0 => Masking::Marked,
+            Fill::Learned => Masking::Mixed,
+            Fill::Zero | Fill::Noise(_) => Masking::Filled,
+        };
+        Ok(Flow::Signal(SignalType { masking, ..signal }))
     }
 
     fn random(&self) -> bool {
@@ -158,12 +131,18 @@ impl operator::Map for Work {
         }
         self.clip.begin(header);
         self.header = Some(header.clone());
-        let mask = runs(&self.fates.chosen).map(|run| (run.start as u64, run.end as u64)).collect();
+        let mask = flow::Mask {
+            covered: spans(&self.fates.chosen),
+            unseen: match self.mask.fill {
+                Fill::Learned => spans(&self.fates.filled),
+                Fill::Zero | Fill::Noise(_) => Spans::default(),
+            },
+        };
         output.begin(&Header { mask: Some(mask), ..header.clone() })
     }
 
     fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
-        self.clip.push(&block);
+        self.clip.push(block);
         Ok(())
     }
 
@@ -173,8 +152,8 @@ impl operator::Map for Work {
         let noise = format!("noise\0{}", header.item);
         let mut random = self.context.random(&noise, header.start, header.view);
         let clip = self.clip.clip();
-        self.fates.apply(clip, self.mask.fill, &mut random);
-        crate::give(clip, self.context.block, output)?;
+        self.fates.apply(clip, &self.mask.fill, &mut random);
+        self.clip.give(self.context.block, output)?;
         output.end()
     }
 }

@@ -1,3 +1,4 @@
+use etude_pipeline::flow::Unit;
 use etude_pipeline::random::Random;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ fn fates(parameters: Value, clips: u64) -> [usize; 4] {
     let mut counts = [0; 4];
     for number in 0..clips {
         let (header, planes) = run(&mask, &[features(number, 100)]).signals.remove(0);
-        let spans = header.mask.unwrap();
+        let spans = header.mask.unwrap().covered;
         let chosen = |frame: usize| spans.iter().any(|(from, to)| (*from..*to).contains(&(frame as u64)));
         assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0));
         for (frame, (left, right)) in planes[0].iter().zip(&planes[1]).enumerate() {
@@ -74,7 +75,7 @@ fn each_share_counts() {
 fn at_least_one_frame_and_at_most_all() {
     let chosen = |p: f64, frames: usize| {
         let header = run(&bert_mask(json!({"p": p})), &[features(0, frames)]).signals.remove(0).0;
-        header.mask.unwrap().iter().map(|(from, to)| to - from).sum::<u64>()
+        header.mask.unwrap().covered.iter().map(|(from, to)| to - from).sum::<u64>()
     };
     assert_eq!(
         [chosen(0.15, 3), chosen(0.15, 10), chosen(0.15, 9), chosen(1.0, 9), chosen(0.5, 0)],
@@ -104,6 +105,43 @@ fn every_frame_is_as_likely_and_every_replacement() {
             assert!(right, "{frame} by {other}: {count}");
         }
     }
+}
+
+#[test]
+fn a_learned_fill_says_what_is_not_to_be_seen() {
+    let fates = |fill: &str, number: u64| {
+        let mask = bert_mask(json!({"p": 0.5, "mask": 0.6, "random": 0.3, "fill": fill}));
+        run(&mask, &[features(number, 200)]).signals.remove(0)
+    };
+    let within = |spans: &[(u64, u64)], frame: usize| {
+        spans.iter().any(|(from, to)| (*from..*to).contains(&(frame as u64)))
+    };
+    let mut replaced = 0;
+    for number in 0..5 {
+        let ((learned, planes), (zero, filled)) = (fates("learned", number), fates("zero", number));
+        let (mask, zero) = (learned.mask.unwrap(), zero.mask.unwrap());
+        assert_eq!((&mask.covered, zero.unseen.len()), (&zero.covered, 0));
+        for frame in 0..200 {
+            let (value, own) = (planes[0][frame], (frame + 1) as f32);
+            // What the other fill puts zeros in is unseen, and is what it was; the rest is the same.
+            let unseen = filled[0][frame] == 0.0;
+            assert_eq!(within(&mask.unseen, frame), unseen);
+            assert_eq!(value, if unseen { own } else { filled[0][frame] });
+            replaced += usize::from(value != own);
+        }
+    }
+    assert!(replaced > 50, "{replaced}");
+    let masking = |more: Value| {
+        let clips = Flow::Signal(SignalType::audio(Some(1000), Some(1), Unit::Clip));
+        match bert_mask(more).output(&Inputs(vec![("from", vec![&clips])])) {
+            Ok(Flow::Signal(signal)) => signal.masking,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(masking(json!({"fill": "learned"})), Masking::Mixed);
+    // Where nothing is replaced, what was there still is.
+    assert_eq!(masking(json!({"fill": "learned", "random": 0})), Masking::Marked);
+    assert_eq!(masking(json!({})), Masking::Filled);
 }
 
 #[test]
@@ -145,7 +183,7 @@ fn spans_share_a_fate() {
     for number in 0..200 {
         let (header, planes) = run(&mask, &[features(number, 40)]).signals.remove(0);
         // Six blocks, the last of them of five frames: three are chosen.
-        let spans = header.mask.unwrap();
+        let spans = header.mask.unwrap().covered;
         let blocks: Vec<usize> = (0..6)
             .filter(|block| spans.iter().any(|(from, to)| (*from..*to).contains(&(block * 7))))
             .map(|block| block as usize)
@@ -183,7 +221,7 @@ fn other_views_stay_as_they_are() {
         let (header, block) = features(0, 100);
         let (header, planes) = run(&mask, &[(Header { view, ..header }, block.clone())]).signals.remove(0);
         let changed = view == 1;
-        assert_eq!(header.mask.unwrap().is_empty(), !changed);
+        assert_eq!(header.mask.unwrap().covered.is_empty(), !changed);
         assert_eq!(planes[0] != block.channel(0), changed);
     }
 }
@@ -207,7 +245,7 @@ fn what_is_known_beforehand() {
     let clips = || SignalType::audio(Some(1000), Some(1), Unit::Clip);
     assert!(matches!(given(clips()), Ok(Flow::Signal(SignalType { masking: Masking::Filled, .. }))));
     assert!(
-        given(SignalType { masking: Masking::Marked, ..clips() }).unwrap_err().contains("masked already")
+        given(SignalType { masking: Masking::Marked, ..clips() }).unwrap_err().contains("not masked yet")
     );
     assert!(given(SignalType { unit: Unit::Recording, ..clips() }).unwrap_err().contains("recordings"));
     let second = bert_mask(json!({"views": [1]}));

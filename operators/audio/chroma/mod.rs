@@ -11,6 +11,7 @@ use filterbank::filterbank;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::framed::{Columns, Framed, Framing, LANES, Matrix, Padding, Row};
 use crate::stft::Spectra;
 use crate::stft::window::{self, Window};
@@ -109,7 +110,7 @@ impl Operator for Chroma {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.framing().output(crate::audio(inputs)?, self.n_chroma)?;
+        let signal = self.framing().output(crate::signal(inputs)?.audio()?, self.n_chroma)?;
         signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
         Ok(Flow::Signal(signal))
     }

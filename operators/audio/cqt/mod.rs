@@ -15,6 +15,7 @@ use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::framed::{self, Framing};
 use padding::Padding;
 
@@ -165,7 +166,7 @@ impl Operator for Cqt {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.framing().output(crate::clips(inputs)?, self.channels())?;
+        let signal = self.framing().output(crate::signal(inputs)?.audio()?.clips()?, self.channels())?;
         self.suits(signal.rate.ok_or("expects one rate: put `op: resample` above it")?)?;
         Ok(Flow::Signal(SignalType { planes: self.planes() as u16, ..signal }))
     }

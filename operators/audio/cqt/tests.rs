@@ -1,7 +1,6 @@
 use std::f64::consts::{PI, TAU};
-use std::sync::Arc;
 
-use etude_pipeline::flow::{Header, Unit};
+use etude_pipeline::flow::{Header, Mask, Unit};
 use serde_json::{Value, json};
 
 use super::*;
@@ -223,9 +222,9 @@ fn planes_are_harmonics_and_in_them_parts() {
 #[test]
 fn masked_samples_mask_the_frames_about_them() {
     let (header, samples) = at(RATE, clip(0, &noise(2_000)));
-    let header = Header { mask: Some(Arc::from([(0, 1), (500, 1025), (1999, 2000)])), ..header };
+    let header = Header { mask: Some(Mask::marked([(0, 1), (500, 1025), (1999, 2000)].into())), ..header };
     let outcome = run(&cqt(&json!({"f_min": 110, "n_bins": 12})), &[(header, samples)]);
-    assert_eq!(outcome.signals[0].0.mask.as_deref(), Some(&[(0, 3)][..]));
+    assert_eq!(outcome.signals[0].0.mask, Some(Mask::marked([(0, 3)].into())));
 }
 
 #[test]

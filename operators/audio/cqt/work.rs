@@ -141,7 +141,7 @@ impl operator::Map for Work {
             channels: self.cqt.channels() as u16,
             planes: self.cqt.planes() as u16,
             frames: Some(frames),
-            mask: header.mask.as_ref().map(|mask| framing.masked(mask, Some(frames))),
+            mask: header.mask.as_ref().map(|mask| mask.map(|spans| framing.masked(spans, Some(frames)))),
             ..header
         })?;
         let spectrogram = self.spectrogram(frames as usize)?;

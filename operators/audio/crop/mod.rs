@@ -2,14 +2,14 @@
 
 mod place;
 
-use std::sync::Arc;
-
-use etude_pipeline::flow::{Block, Flow, Header, SignalType, Unit};
+use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::Expect;
 
 pub use place::{Near, Placement};
 
@@ -68,10 +68,9 @@ impl Operator for Crop {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::whole_signal(inputs)?;
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
+        let signal = crate::signal(inputs)?.clips()?;
+        // A copy of all tokens is one of all places.
+        let signal = if self.seconds.is_some() { signal.in_time()? } else { signal };
         let views = signal.views.saturating_mul(self.views);
         if self.seconds.is_none() {
             return Ok(Flow::Signal(SignalType { views, ..signal }));
@@ -174,7 +173,7 @@ pub fn cut(header: &Header, start: u64, frames: u64, view: u32) -> Header {
         start: header.start + start * u64::from(header.hop),
         frames: Some(frames),
         view,
-        mask: header.mask.as_ref().map(|mask| Arc::from(mask.iter().filter_map(inside).collect::<Vec<_>>())),
+        mask: header.mask.as_ref().map(|mask| mask.map(|spans| spans.iter().filter_map(inside).collect())),
         ..header.clone()
     }
 }

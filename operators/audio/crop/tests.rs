@@ -1,4 +1,4 @@
-use etude_pipeline::flow::{SignalType, Unit};
+use etude_pipeline::flow::{Mask, SignalType, Unit};
 use etude_pipeline::random::Random;
 use serde_json::{Value, json};
 
@@ -105,14 +105,14 @@ fn without_seconds_views_are_copies() {
 fn features_are_cut_by_frames_and_masks_go_with_them() {
     let (mut header, block) = clip(1000, &ramp(50));
     header.hop = 10;
-    header.mask = Some(Arc::from([(0, 5), (20, 30)]));
+    header.mask = Some(Mask::marked([(0, 5), (20, 30)].into()));
     // A frame is 10 ms: 100 ms are 10 of them.
     for (header, planes) in run(&crop(json!({"seconds": 0.1, "views": 8})), &[(header, block)]).signals {
         let first = planes[0][0] as u64;
         assert_eq!((planes[0].len(), header.start), (10, 1000 + 10 * first));
         let masked: Vec<u64> =
             (0..10).filter(|i| (first + i) < 5 || (20..30).contains(&(first + i))).collect();
-        let said: Vec<u64> = header.mask.unwrap().iter().flat_map(|(from, to)| *from..*to).collect();
+        let said: Vec<u64> = header.mask.unwrap().covered.iter().flat_map(|(from, to)| *from..*to).collect();
         assert_eq!(said, masked);
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType, Unit};
+use etude_pipeline::flow::{Block, Flow, Header, Mask, Masking, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -11,6 +11,7 @@ use etude_pipeline::random::Random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::mask::runs;
 
 /// Leaves out a share of each clip's frames, such as the tokens of `patchify`, chosen at random (Myna, Yonay et al.
@@ -47,7 +48,7 @@ pub fn choose(count: u64, total: u64, random: &mut Random, chosen: &mut Vec<bool
 
 impl Declare for DropTokens {
     const NAME: &'static str = "drop_tokens";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -58,16 +59,7 @@ impl Operator for DropTokens {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        if signal.hop == 1 {
-            return Err("expects features or tokens, such as those of `op: patchify`, not audio".into());
-        }
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
-        if signal.masking != Masking::None {
-            return Err("the clips are masked already".into());
-        }
+        let signal = crate::signal(inputs)?.features()?.clips()?.unmasked()?;
         let kept = |frames: u64| frames - self.dropped(frames);
         let (frames, most_frames) = (signal.frames.map(kept), signal.most_frames.map(kept));
         Ok(Flow::Signal(SignalType { frames, most_frames, masking: Masking::Dropped, ..signal }))
@@ -105,7 +97,11 @@ impl operator::Map for Work {
         choose(dropped, all, &mut random, &mut self.dropped);
         self.at = 0;
         let mask = runs(&self.dropped).map(|run| (run.start as u64, run.end as u64)).collect();
-        output.begin(&Header { frames: Some(all - dropped), mask: Some(mask), ..header.clone() })
+        output.begin(&Header {
+            frames: Some(all - dropped),
+            mask: Some(Mask::filled(mask)),
+            ..header.clone()
+        })
     }
 
     fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {

@@ -1,3 +1,4 @@
+use etude_pipeline::flow::Unit;
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -22,7 +23,7 @@ fn the_mask_says_what_is_missing() {
     for number in 0..300 {
         let (header, planes) = run(&drop_tokens(0.75), &[features(number, 40)]).signals.remove(0);
         assert_eq!((header.frames, header.start), (Some(10), number * 1000));
-        let mask = header.mask.unwrap();
+        let mask = header.mask.unwrap().covered;
         let missing = |frame: u64| mask.iter().any(|(from, to)| (*from..*to).contains(&frame));
         let kept: Vec<f32> = (0..40).filter(|frame| !missing(*frame)).map(|frame| frame as f32).collect();
         assert_eq!(planes[0], kept);
@@ -85,7 +86,7 @@ fn what_is_known_beforehand() {
     assert_eq!((signal.frames, signal.most_frames, signal.masking), (Some(5), Some(10), Masking::Dropped));
     assert_eq!(given(tokens()).unwrap().frames, None);
     assert!(
-        given(SignalType { masking: Masking::Marked, ..tokens() }).unwrap_err().contains("masked already")
+        given(SignalType { masking: Masking::Marked, ..tokens() }).unwrap_err().contains("not masked yet")
     );
     assert!(given(SignalType { hop: 1, ..tokens() }).unwrap_err().contains("not audio"));
     assert!(given(SignalType { unit: Unit::Recording, ..tokens() }).is_err());

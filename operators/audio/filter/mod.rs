@@ -11,6 +11,7 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::measure::{self, Measure};
 
 /// Leaves out what is too short, too long, too quiet, too loud or clipped.
@@ -108,7 +109,7 @@ impl Operator for Filter {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::audio(inputs)?;
+        let signal = crate::signal(inputs)?.audio()?;
         if signal.views != 1 {
             return Err("would part the views of a clip: put it above `op: crop`".into());
         }

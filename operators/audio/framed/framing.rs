@@ -1,8 +1,6 @@
 //! Where the frames of a signal lie.
 
-use std::sync::Arc;
-
-use etude_pipeline::flow::SignalType;
+use etude_pipeline::flow::{SignalType, Spans};
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,7 +64,7 @@ impl Framing {
     }
 
     /// Of masked samples the frames whose centre is masked, of that many frames.
-    pub fn masked(&self, mask: &[(u64, u64)], frames: Option<u64>) -> Arc<[(u64, u64)]> {
+    pub fn masked(&self, mask: &[(u64, u64)], frames: Option<u64>) -> Spans {
         let centre = (self.n_fft / 2 - self.side()) as u64;
         let most = frames.unwrap_or(u64::MAX);
         let frame = |sample: u64| sample.saturating_sub(centre).div_ceil(self.hop as u64).min(most);

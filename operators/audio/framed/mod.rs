@@ -153,7 +153,7 @@ impl<C: Columns> Map for Framed<C> {
             channels: self.rows.len() as u16,
             planes: self.columns.planes(),
             frames,
-            mask: header.mask.as_ref().map(|mask| self.framing.masked(mask, frames)),
+            mask: header.mask.as_ref().map(|mask| mask.map(|spans| self.framing.masked(spans, frames))),
             ..header.clone()
         })
     }

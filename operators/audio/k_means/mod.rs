@@ -23,6 +23,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::Expect;
+
 pub use centroids::{Centroids, FORMAT, read};
 use learn::{Learn, Pace};
 
@@ -101,10 +103,13 @@ impl Operator for KMeans {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
-        let rate = signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
-        Ok(Flow::Artifact(ArtifactType { format: FORMAT, rate, width: usize::from(channels) }))
+        let sampling = crate::signal(inputs)?.sampled()?;
+        Ok(Flow::Artifact(ArtifactType {
+            format: FORMAT,
+            sampling,
+            tokens: true,
+            width: usize::from(sampling.channels),
+        }))
     }
 
     fn random(&self) -> bool {

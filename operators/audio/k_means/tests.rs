@@ -330,6 +330,10 @@ fn it_gives_an_artifact_of_the_channels() {
     let k_means: KMeans = operator(json!({"clusters": 3}));
     let flow = Flow::Signal(features(39));
     let found = k_means.output(&Inputs(vec![("from", vec![&flow])])).unwrap();
-    assert_eq!(found, Flow::Artifact(ArtifactType { format: "centroids", rate: 16_000, width: 39 }));
+    let sampling = features(39).sampling().unwrap();
+    assert_eq!(
+        found,
+        Flow::Artifact(ArtifactType { format: "centroids", sampling, tokens: true, width: 39 })
+    );
     assert!(k_means.random());
 }

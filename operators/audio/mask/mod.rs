@@ -1,8 +1,9 @@
 //! Hides parts of clips.
 
+mod fill;
 mod spans;
 
-use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType, Unit};
+use etude_pipeline::flow::{self, Block, Flow, Header, Masking, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -10,7 +11,10 @@ use etude_pipeline::random::Random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use spans::{Blocks, Spans, runs};
+use crate::Expect;
+
+pub use fill::Fill;
+pub use spans::{Blocks, Spans, runs, spans};
 
 /// Masks parts of each clip, of audio or of features, and says which.
 ///
@@ -39,36 +43,9 @@ enum Pattern {
     Blocks(Blocks),
 }
 
-/// What stands for masked frames.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Fill {
-    /// Zeros.
-    #[default]
-    Zero,
-    /// Normal noise.
-    Noise(Noise),
-    /// What was there: the encoder has a vector of its own for masked frames, which it learns.
-    Learned,
-}
-
-/// Normal noise of mean 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Noise {
-    /// Its standard deviation, above 0 and at most 1000.
-    #[serde(default = "default_std")]
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1000))]
-    std: f64,
-}
-
-fn default_std() -> f64 {
-    0.1
-}
-
 impl Declare for Mask {
     const NAME: &'static str = "mask";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -79,21 +56,12 @@ impl Operator for Mask {
             Pattern::Spans(spans) => spans.check("pattern.spans.")?,
             Pattern::Blocks(blocks) => blocks.check("pattern.blocks.")?,
         }
-        if let Fill::Noise(Noise { std }) = self.fill {
-            let right = std > 0.0 && std <= 1000.0;
-            Invalid::unless(right, "fill.noise.std", "must be more than 0 and at most 1000")?;
-        }
+        self.fill.check()?;
         crate::check_views(self.views.as_deref())
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
-        if signal.masking != Masking::None {
-            return Err("the clips are masked already".into());
-        }
+        let signal = crate::signal(inputs)?.clips()?.unmasked()?;
         crate::suit_views(self.views.as_deref(), signal.views)?;
         let masking = if self.fill == Fill::Learned { Masking::Marked } else { Masking::Filled };
         Ok(Flow::Signal(SignalType { masking, ..signal }))
@@ -106,7 +74,7 @@ impl Operator for Mask {
     fn body(&self) -> Body {
         let mask = self.clone();
         Body::Map(Box::new(move |context| {
-            Box::new(Work { mask: mask.clone(), context, masked: Vec::new(), at: 0, noise: None })
+            Box::new(Work { mask: mask.clone(), context, masked: Vec::new(), at: 0, noise: Vec::new() })
         }))
     }
 }
@@ -118,7 +86,7 @@ struct Work {
     masked: Vec<bool>,
     at: usize,
     /// A stream of numbers for each channel, so that none depends on how the clip is cut into blocks.
-    noise: Option<Vec<Random>>,
+    noise: Vec<Random>,
 }
 
 impl operator::Map for Work {
@@ -133,14 +101,16 @@ impl operator::Map for Work {
             Pattern::Blocks(blocks) => blocks.draw(frames, frames_a_second, &mut random),
         };
         self.at = 0;
-        self.noise = matches!(self.mask.fill, Fill::Noise(_)).then(|| {
-            let of = |channel: u16| {
-                self.context.random(&format!("{channel}\0{}", header.item), header.start, header.view)
-            };
-            (0..header.channels).map(of).collect()
-        });
-        let spans = runs(&self.masked).map(|run| (run.start as u64, run.end as u64));
-        output.begin(&Header { mask: Some(spans.collect::<Vec<_>>().into()), ..header.clone() })
+        let of = |channel: u16| {
+            self.context.random(&format!("{channel}\0{}", header.item), header.start, header.view)
+        };
+        self.noise.clear();
+        self.noise.extend((0..header.channels).map(of));
+        let mask = match self.mask.fill {
+            Fill::Learned => flow::Mask::marked(spans(&self.masked)),
+            Fill::Zero | Fill::Noise(_) => flow::Mask::filled(spans(&self.masked)),
+        };
+        output.begin(&Header { mask: Some(mask), ..header.clone() })
     }
 
     fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
@@ -149,18 +119,8 @@ impl operator::Map for Work {
         self.at = to;
         for channel in 0..block.channels() {
             let samples = block.channel_mut(channel);
-            match &self.mask.fill {
-                Fill::Learned => {}
-                Fill::Zero => runs(here).for_each(|run| samples[run].fill(0.0)),
-                Fill::Noise(Noise { std }) => {
-                    let Some(random) = self.noise.as_mut().and_then(|noise| noise.get_mut(channel)) else {
-                        continue;
-                    };
-                    for run in runs(here) {
-                        samples[run].iter_mut().for_each(|sample| *sample = (std * random.normal()) as f32);
-                    }
-                }
-            }
+            let random = &mut self.noise[channel];
+            runs(here).for_each(|run| self.mask.fill.put(&mut samples[run], random));
         }
         output.block(block)
     }

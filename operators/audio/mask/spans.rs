@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use etude_pipeline::flow;
 use etude_pipeline::operator::Invalid;
 use etude_pipeline::random::Random;
 use schemars::JsonSchema;
@@ -146,4 +147,9 @@ pub fn runs(mask: &[bool]) -> impl Iterator<Item = Range<usize>> {
         at += run.len();
         run[0].then_some(from..at)
     })
+}
+
+/// The same as a header has them.
+pub fn spans(mask: &[bool]) -> flow::Spans {
+    runs(mask).map(|run| (run.start as u64, run.end as u64)).collect()
 }

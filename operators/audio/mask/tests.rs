@@ -52,7 +52,7 @@ fn blocks_lie_on_a_grid() {
     let mut masked = 0;
     for start in 0..200 {
         let (header, planes) = run(&mask, &[clip(start, &[1.0; 950])]).signals.remove(0);
-        for (from, to) in header.mask.unwrap().iter() {
+        for (from, to) in header.mask.unwrap().covered.iter() {
             assert!(from % 100 == 0 && (to % 100 == 0 || *to == 950), "{from} {to}");
         }
         masked += planes[0].iter().filter(|sample| **sample == 0.0).count();
@@ -62,7 +62,7 @@ fn blocks_lie_on_a_grid() {
     let rare = self::mask(json!({"pattern": {"blocks": {"p": 0.0001, "seconds": 0.1}}}));
     for start in 0..20 {
         let (header, _) = run(&rare, &[clip(start, &[1.0; 950])]).signals.remove(0);
-        assert!(header.mask.unwrap().len() == 1);
+        assert!(header.mask.unwrap().covered.len() == 1);
     }
 }
 
@@ -73,7 +73,7 @@ fn what_stands_for_masked_frames() {
         let (header, planes) = run(&mask, &[clip(7, &[1.0; 5000])]).signals.remove(0);
         let mut inside = Vec::new();
         let mut rest = planes[0].clone();
-        for (from, to) in header.mask.unwrap().iter().rev() {
+        for (from, to) in header.mask.unwrap().covered.iter().rev() {
             inside.extend(rest.drain(*from as usize..*to as usize));
         }
         assert!(rest.iter().all(|sample| *sample == 1.0) && !inside.is_empty());
@@ -95,7 +95,7 @@ fn only_chosen_views_are_masked() {
         let (mut header, block) = clip(0, &[1.0; 500]);
         header.view = view;
         let (header, planes) = run(&mask, &[(header, block)]).signals.remove(0);
-        assert_eq!(header.mask.unwrap().is_empty(), view != 1);
+        assert_eq!(header.mask.unwrap().covered.is_empty(), view != 1);
         assert_eq!(planes[0].contains(&0.0), view == 1);
     }
 }

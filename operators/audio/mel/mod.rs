@@ -13,6 +13,7 @@ use etude_pipeline::operator::{Body, Context, Declare, Inputs, Invalid, Map, Ope
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::compress::Compress;
 use crate::framed::{Framed, Framing, Padding};
 use crate::standardise::{Over, Standardise};
@@ -168,7 +169,7 @@ impl Operator for Mel {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.compressed_output(crate::audio(inputs)?, &self.compress())?;
+        let signal = self.compressed_output(crate::signal(inputs)?.audio()?, &self.compress())?;
         if let Some(over) = self.over() {
             over.suits(signal.unit)?;
         }

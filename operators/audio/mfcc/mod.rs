@@ -10,6 +10,7 @@ use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::compress::{Compress, Db};
 use crate::mel::Mel;
 use crate::whole::Both;
@@ -83,7 +84,7 @@ impl Operator for Mfcc {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.mel.compressed_output(crate::audio(inputs)?, &self.compress)?;
+        let signal = self.mel.compressed_output(crate::signal(inputs)?.audio()?, &self.compress)?;
         let channels = Some(u16::try_from(self.n_mfcc).map_err(|error| error.to_string())?);
         Ok(Flow::Signal(SignalType { channels, ..signal }))
     }

@@ -10,6 +10,7 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::crop::cut;
 
 /// Cuts clips or recordings into n-grams: overlapping clips of a few frames each (Lattner et al. 2019: 32 frames).
@@ -49,11 +50,8 @@ impl Operator for NGrams {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::whole_signal(inputs)?;
         // Views of a clip follow each other; n-grams of the first view would come before the second view.
-        if signal.views != 1 {
-            return Err("expects one view of each clip: put it above `op: crop`".into());
-        }
+        let signal = crate::signal(inputs)?.in_time()?.one_view()?;
         if let Some(frames) = signal.frames.or(signal.most_frames).filter(|frames| *frames < self.frames) {
             return Err(format!("`frames` is more than the clips have, {} of {frames}", self.frames));
         }

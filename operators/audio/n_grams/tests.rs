@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use etude_pipeline::flow::{SignalType, Unit};
+use etude_pipeline::flow::{Mask, SignalType, Unit};
 use serde_json::{Value, json};
 
 use super::*;
@@ -44,12 +42,12 @@ fn one_frame_apart_by_default() {
 #[test]
 fn masks_go_with_them() {
     let (mut header, block) = features(0, 40);
-    header.mask = Some(Arc::from([(3, 12), (30, 40)]));
+    header.mask = Some(Mask::marked([(3, 12), (30, 40)].into()));
     for (number, (header, _)) in
         run(&n_grams(json!({"frames": 8, "hop": 8})), &[(header, block)]).signals.into_iter().enumerate()
     {
         let wanted: &[(u64, u64)] = [&[(3, 8)][..], &[(0, 4)], &[], &[(6, 8)], &[(0, 8)]][number];
-        assert_eq!(&*header.mask.unwrap(), wanted);
+        assert_eq!(&*header.mask.unwrap().covered, wanted);
     }
 }
 

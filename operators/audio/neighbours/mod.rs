@@ -1,6 +1,6 @@
 //! Windows near one another in time, and farther away.
 
-use etude_pipeline::flow::{Block, Flow, Header, SignalType, Unit};
+use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -8,6 +8,8 @@ use etude_pipeline::random::Random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
+use crate::collected::Collected;
 use crate::crop::{Near, cut};
 
 /// Draws anchors from each clip, and for each of them positives and negatives at given distances in time (Buisson et
@@ -127,10 +129,7 @@ impl Operator for Neighbours {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::whole_signal(inputs)?;
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
+        let signal = crate::signal(inputs)?.clips()?.in_time()?;
         let most_frames = signal.rate.map(|rate| self.frames(rate, signal.hop));
         let frames = most_frames.filter(|_| signal.frames.is_some());
         if let (Some(clip), Some(window)) = (signal.frames, frames)
@@ -151,7 +150,12 @@ impl Operator for Neighbours {
     fn body(&self) -> Body {
         let neighbours = self.clone();
         Body::Map(Box::new(move |context| {
-            Box::new(Work { neighbours: neighbours.clone(), context, header: None, planes: Vec::new() })
+            Box::new(Work {
+                neighbours: neighbours.clone(),
+                context,
+                header: None,
+                clip: Collected::default(),
+            })
         }))
     }
 }
@@ -164,31 +168,28 @@ struct Work {
     neighbours: Neighbours,
     context: Context,
     header: Option<Header>,
-    planes: Vec<Vec<f32>>,
+    clip: Collected,
 }
 
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, _: &mut dyn Output) -> Step {
-        self.planes.resize_with(usize::from(header.channels), Vec::new);
-        self.planes.iter_mut().for_each(Vec::clear);
+        self.clip.begin(header);
         self.header = Some(header.clone());
         Ok(())
     }
 
     fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
-        for (channel, plane) in self.planes.iter_mut().enumerate() {
-            plane.extend_from_slice(block.channel(channel));
-        }
+        self.clip.push(block);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
         let Some(header) = self.header.take() else { return Ok(()) };
         let window = self.neighbours.frames(header.rate, header.hop);
-        let clip = self.planes.first().map_or(0, Vec::len) as u64;
+        let clip = self.clip.clip();
         let frames_a_second = f64::from(header.rate) / f64::from(header.hop);
         let mut random = self.context.random(&header.item, header.start, header.view);
-        let room = clip.checked_sub(window);
+        let room = (clip.frames() as u64).checked_sub(window);
         let drawn = room.and_then(|room| self.neighbours.draw(room, frames_a_second, &mut random));
         let Some(drawn) = drawn else {
             output.count("too_short", 1);
@@ -204,10 +205,8 @@ impl operator::Map for Work {
             ];
             NAMES.iter().zip(numbers).for_each(|(name, number)| header.draw(name, number));
             output.begin(&header)?;
-            let range = start as usize..(start + window) as usize;
-            let samples: Vec<f32> =
-                self.planes.iter().flat_map(|plane| &plane[range.clone()]).copied().collect();
-            crate::give(&Block::planar(self.planes.len(), samples), self.context.block, output)?;
+            let view = clip.slice(start as usize, (start + window) as usize);
+            crate::give(&view, self.context.block, output)?;
             output.end()?;
         }
         Ok(())

@@ -12,6 +12,7 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::measure::{self, Measure};
 use gain::Gain;
 use recording::Recording;
@@ -104,8 +105,7 @@ impl Operator for Normalise {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::audio(inputs)?;
-        crate::unmasked(&signal)?;
+        let signal = crate::signal(inputs)?.audio()?.unmasked()?;
         if self.lufs.is_some() {
             measure::Loudness::check_rate(signal.rate)?;
         }

@@ -1,8 +1,6 @@
 //! Where the values of a clip stand among its tokens.
 
-use std::sync::Arc;
-
-use etude_pipeline::flow::Block;
+use etude_pipeline::flow::{Block, Spans};
 
 use super::Patchify;
 use crate::mask::runs;
@@ -59,7 +57,7 @@ impl Grid {
     }
 
     /// Of masked frames the masked tokens, of so many patches one behind the other.
-    pub fn mask(&self, mask: &[(u64, u64)], columns: usize) -> Arc<[(u64, u64)]> {
+    pub fn mask(&self, mask: &[(u64, u64)], columns: usize) -> Spans {
         let mut masked = vec![false; columns];
         for (from, to) in mask.iter().map(|(from, to)| (*from as usize, *to as usize)) {
             let (first, last) = ((from / self.frames).min(columns), to.div_ceil(self.frames).min(columns));

@@ -4,7 +4,7 @@ mod grid;
 #[cfg(test)]
 mod tests;
 
-use etude_pipeline::flow::{Block, Flow, Header, SignalType, Unit};
+use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -12,6 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use grid::Grid;
+
+use crate::Expect;
 
 /// Cuts each clip into patches of `bins` × `frames` that do not overlap; each becomes a token, which is one frame of
 /// the output.
@@ -51,10 +53,7 @@ impl Operator for Patchify {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::whole_signal(inputs)?;
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
+        let signal = crate::signal(inputs)?.clips()?.in_time()?;
         let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
         let grid = Grid::of(self, channels, signal.planes);
         if grid.bands * grid.bins * grid.planes != usize::from(channels) {
@@ -119,7 +118,7 @@ impl operator::Map for Work {
             hop: header.hop.saturating_mul(grid.frames as u32),
             channels: grid.values() as u16,
             frames: Some(tokens as u64),
-            mask: header.mask.as_ref().map(|mask| grid.mask(mask, columns as usize)),
+            mask: header.mask.as_ref().map(|mask| mask.map(|spans| grid.mask(spans, columns as usize))),
             ..header.clone()
         })
     }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use etude_pipeline::flow::{Mask, Unit};
 
 use serde_json::{Value, json};
 
@@ -90,9 +90,9 @@ fn without_bins_frames_are_stacked() {
 fn a_token_is_masked_where_a_frame_of_it_is() {
     let masked = |mask: &[(u64, u64)], bins: u16| {
         let (mut header, block) = features((1, 4), 14);
-        header.mask = Some(Arc::from(mask));
+        header.mask = Some(Mask::marked(mask.into()));
         let parameters = json!({"frames": 4, "bins": bins});
-        run(&patchify(parameters), &[(header, block)]).signals.remove(0).0.mask.unwrap().to_vec()
+        run(&patchify(parameters), &[(header, block)]).signals.remove(0).0.mask.unwrap().covered.to_vec()
     };
     assert_eq!(masked(&[(3, 4), (5, 6)], 4), [(0, 2)]);
     assert_eq!(masked(&[(0, 4), (8, 13)], 4), [(0, 1), (2, 3)]);

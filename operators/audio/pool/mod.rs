@@ -13,7 +13,8 @@ use crate::vectors;
 
 /// Summarises each signal over time as one vector, and keeps the table.
 ///
-/// For every statistic in turn, the value of each channel. A signal without frames gives no row.
+/// For every statistic in turn, the value of each channel. A signal without frames gives no row. A row has the item,
+/// the start, the view, and what was drawn for it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
@@ -40,7 +41,7 @@ fn mean_and_std() -> Vec<Statistic> {
 
 impl Declare for Pool {
     const NAME: &'static str = "pool";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -53,7 +54,7 @@ impl Operator for Pool {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::signal(inputs)?;
         let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
-        Ok(Flow::Table(vectors::schema(usize::from(channels) * self.statistics.len())))
+        Ok(Flow::Table(vectors::schema(usize::from(channels) * self.statistics.len(), &signal.drawn)))
     }
 
     fn body(&self) -> Body {
@@ -65,7 +66,7 @@ impl operator::Sink for Pool {
     fn schema(&self, output: &Flow) -> SchemaRef {
         match output {
             Flow::Table(schema) => schema.clone(),
-            _ => vectors::schema(0),
+            _ => vectors::schema(0, &[]),
         }
     }
 
@@ -149,7 +150,8 @@ impl SinkRows for Rows {
             }));
         }
         let width = values.len();
-        let batch = vectors::batch(&[&*header.item], &[header.start], &[header.rate], values, width);
+        let drawn: Vec<_> = header.drawn.iter().map(|(name, _)| name.clone()).collect();
+        let batch = vectors::batch(&vectors::schema(width, &drawn), &[&header], values, width);
         batch.map(Some).map_err(|error| Stop::Rejected {
             class: "table",
             offset: String::new(),

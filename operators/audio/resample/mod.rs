@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::engine::Engine;
 use self::engine::length;
+
 pub use self::quality::Quality;
+use crate::Expect;
 
 /// Engines that are kept for the recordings to come. One for the usual rates takes less than a MiB, twice
 /// that in double precision.
@@ -66,8 +68,7 @@ impl Operator for Resample {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::audio(inputs)?;
-        crate::unmasked(&signal)?;
+        let signal = crate::signal(inputs)?.audio()?.unmasked()?;
         let scale = |(frames, rate): (u64, u32)| length(frames, rate.into(), self.rate.into());
         let frames = signal.frames.zip(signal.rate).map(scale);
         let most_frames = signal.most_frames.zip(signal.rate).map(scale);

@@ -20,6 +20,8 @@ use silence::Silence;
 use windows::Windows;
 use work::Work;
 
+use crate::Expect;
+
 /// Cuts recordings into clips: all of a recording at even steps, or the windows that a table names.
 ///
 /// Either `seconds` or `frames` says how long a clip is; with `windows` that have an end, both may
@@ -138,8 +140,7 @@ impl Operator for Segment {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::audio(inputs)?;
-        crate::one_unmasked(&signal)?;
+        let signal = crate::signal(inputs)?.audio()?.one_view()?.unmasked()?;
         if self.windows.is_some() && signal.unit != Unit::Recording {
             return Err("`windows` are cut from whole recordings, not from clips".into());
         }

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray,
-    RecordBatch, StringArray, StructArray,
+    ArrayRef, BinaryArray, FixedSizeListArray, Float32Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, StructArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use etude_pipeline::flow::{Header, Masking, SignalType};
+
+use crate::drawn;
 
 /// What decides which columns there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,21 +53,16 @@ impl Layout {
         if self.features {
             fields.extend([whole("hop", DataType::Int32), whole("planes", DataType::Int32)]);
         }
-        if !self.drawn.is_empty() {
-            fields.push(whole("drawn", DataType::Struct(self.drawn_fields())));
-        }
+        fields.extend(drawn::field(&self.drawn));
         if self.masked {
             fields.push(whole("mask", DataType::List(span())));
+            fields.push(whole("unseen", DataType::List(span())));
         }
         fields.push(match self.features {
             true => whole("values", DataType::List(value())),
             false => Field::new("audio", DataType::Struct(audio_fields()), true),
         });
         Arc::new(Schema::new(fields).with_metadata(self.metadata()))
-    }
-
-    fn drawn_fields(&self) -> Fields {
-        self.drawn.iter().map(|name| Field::new(&**name, DataType::Float64, true)).collect()
     }
 
     /// What tells Hugging Face's `datasets` that `audio` is audio: without it the column is a plain struct there. It
@@ -85,6 +82,13 @@ impl Layout {
         let text = format!(r#"{{"info":{{"features":{{{features}"audio":{{"_type":"Audio"}}}}}}}}"#);
         HashMap::from([("huggingface".to_owned(), text)])
     }
+}
+
+/// A row of spans.
+fn one_list(spans: &[(u64, u64)]) -> Result<ListArray, ArrowError> {
+    let edges: Vec<i64> = spans.iter().flat_map(|(from, to)| [*from as i64, *to as i64]).collect();
+    let values = FixedSizeListArray::try_new(edge(), 2, Arc::new(Int64Array::from(edges)), None)?;
+    ListArray::try_new(span(), OffsetBuffer::from_lengths([spans.len()]), Arc::new(values), None)
 }
 
 /// What a clip holds.
@@ -120,19 +124,10 @@ pub fn row(
     if let Data::Values(_) = &data {
         columns.extend([short(header.hop)?, short(header.planes.into())?]);
     }
-    if !header.drawn.is_empty() {
-        let fields = Layout::of_clip(header).drawn_fields();
-        let numbers = header
-            .drawn
-            .iter()
-            .map(|(_, number)| -> ArrayRef { Arc::new(Float64Array::from(vec![*number])) });
-        columns.push(Arc::new(StructArray::try_new(fields, numbers.collect(), None)?));
-    }
+    columns.extend(drawn::column(&[header])?);
     if let Some(mask) = &header.mask {
-        let edges: Vec<i64> = mask.iter().flat_map(|(from, to)| [*from as i64, *to as i64]).collect();
-        let spans = FixedSizeListArray::try_new(edge(), 2, Arc::new(Int64Array::from(edges)), None)?;
-        let offsets = OffsetBuffer::from_lengths([mask.len()]);
-        columns.push(Arc::new(ListArray::try_new(span(), offsets, Arc::new(spans), None)?));
+        columns.push(Arc::new(one_list(&mask.covered)?));
+        columns.push(Arc::new(one_list(&mask.unseen)?));
     }
     columns.push(match data {
         Data::Audio(bytes, path) => {

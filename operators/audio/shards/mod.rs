@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
-use etude_pipeline::flow::{Block, Flow, Header, Unit};
+use etude_pipeline::flow::{Block, Flow, Header};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Port, Read, Scope, SinkRows, Step, Stop, Storage,
 };
@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use encode::Encoder;
 use layout::{Data, Layout, row};
+
+use crate::Expect;
 pub use reader::{Shard, StoredClip, StoredData};
 
 /// Keeps clips in Parquet shards: what stands above is computed once.
@@ -28,7 +30,7 @@ pub use reader::{Shard, StoredClip, StoredData};
 /// Samples beyond full scale are saturated by the 16-bit codecs and counted (`saturated_samples`).
 /// Of features a row has `hop`, `planes` and `values` instead: `channels` times `frames` numbers, channel after
 /// channel. What was drawn above is in `drawn`, a struct of numbers, and masked frames are in `mask`, a list of first
-/// frames and those behind the last.
+/// frames and those behind the last; those of them in whose place an encoder puts its own vector are in `unseen`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shards {
@@ -72,10 +74,7 @@ impl Operator for Shards {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
+        let signal = crate::signal(inputs)?.clips()?;
         let codec = self.codec.unwrap_or_default();
         if signal.hop == 1 {
             codec.check(signal.rate.unwrap_or(1), signal.channels.unwrap_or(1))?;
@@ -99,7 +98,7 @@ impl operator::Sink for Shards {
     }
 
     fn reserved(&self) -> &'static [&'static str] {
-        &["hop", "planes", "drawn", "mask", "audio", "values"]
+        &["hop", "planes", "drawn", "mask", "unseen", "audio", "values"]
     }
 
     fn storage(&self) -> Storage {

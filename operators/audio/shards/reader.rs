@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, BinaryArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray,
 };
 use etude_pipeline::Error;
-use etude_pipeline::flow::{Block, Header};
+use etude_pipeline::flow::{Block, Header, Mask, Spans};
 use etude_pipeline::operator::{Context, Item, Output, Read, Step, Stop};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -23,7 +23,7 @@ use crate::decode::{Failure, Stream};
 /// Clips read at a time.
 const BATCH: usize = 8;
 /// The columns that make a clip; which of them a shard has depends on what it holds.
-const NEEDED: [&str; 12] = [
+const NEEDED: [&str; 13] = [
     "item",
     "start",
     "view",
@@ -34,6 +34,7 @@ const NEEDED: [&str; 12] = [
     "planes",
     "drawn",
     "mask",
+    "unseen",
     "audio.bytes",
     "values",
 ];
@@ -198,8 +199,8 @@ struct Columns<'a> {
     channels: &'a Int32Array,
     frames: &'a Int64Array,
     drawn: Vec<(Arc<str>, &'a Float64Array)>,
-    /// Where each row's spans end, and first frames and those behind the last.
-    mask: Option<(&'a ListArray, &'a Int64Array)>,
+    /// What is masked, and what of it is not to be seen.
+    mask: Option<[SpansOf<'a>; 2]>,
     data: ColumnsOf<'a>,
 }
 
@@ -207,6 +208,22 @@ enum ColumnsOf<'a> {
     Audio(&'a BinaryArray),
     /// Hop, planes and values.
     Features(&'a Int32Array, &'a Int32Array, &'a ListArray, &'a Float32Array),
+}
+
+/// A column of spans: where each row's end, and first frames and those behind the last.
+struct SpansOf<'a>(&'a ListArray, &'a Int64Array);
+
+impl<'a> SpansOf<'a> {
+    fn of(column: &'a ArrayRef) -> Option<Self> {
+        let lists = column.as_list_opt::<i32>()?;
+        Some(Self(lists, lists.values().as_fixed_size_list_opt()?.values().as_primitive_opt()?))
+    }
+
+    fn row(&self, row: usize) -> Spans {
+        let (from, to) = range(self.0, row);
+        let spans = self.1.values()[2 * from..2 * to].as_chunks::<2>().0;
+        spans.iter().map(|[from, to]| (from.unsigned_abs(), to.unsigned_abs())).collect()
+    }
 }
 
 impl<'a> Columns<'a> {
@@ -221,11 +238,7 @@ impl<'a> Columns<'a> {
             }
         }
         let mask = match batch.column_by_name("mask") {
-            Some(column) => {
-                let lists = column.as_list_opt::<i32>()?;
-                let edges = lists.values().as_fixed_size_list_opt()?.values().as_primitive_opt()?;
-                Some((lists, edges))
-            }
+            Some(covered) => Some([SpansOf::of(covered)?, SpansOf::of(batch.column_by_name("unseen")?)?]),
             None => None,
         };
         let data = match batch.column_by_name("values") {
@@ -263,11 +276,8 @@ impl<'a> Columns<'a> {
         header.drawn = (self.drawn.iter())
             .map(|(name, numbers)| (name.clone(), (!numbers.is_null(row)).then(|| numbers.value(row))))
             .collect();
-        header.mask = self.mask.map(|(lists, edges)| {
-            let (from, to) = range(lists, row);
-            let spans = edges.values()[2 * from..2 * to].as_chunks::<2>().0;
-            spans.iter().map(|[from, to]| (from.unsigned_abs(), to.unsigned_abs())).collect()
-        });
+        header.mask =
+            self.mask.as_ref().map(|mask| Mask { covered: mask[0].row(row), unseen: mask[1].row(row) });
         let data = match self.data {
             ColumnsOf::Audio(bytes) => StoredData::Audio(bytes.value(row)),
             ColumnsOf::Features(hop, planes, lists, values) => {

@@ -5,13 +5,16 @@ mod part;
 #[cfg(test)]
 mod tests;
 
-use etude_pipeline::flow::{Block, Flow, Header, Unit};
+use std::ops::Range;
+
+use etude_pipeline::flow::{Block, Flow, Header};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::collected::Collected;
 use fill::Fill;
 use part::part;
@@ -20,7 +23,8 @@ use part::part;
 ///
 /// The width of each mask is drawn first, every whole number of its range as likely, then its place, every one at which
 /// it fits as likely; masks may overlap. All planes of the channels have the same masks. Sizes stay. Unless given, the
-/// numbers are those of the paper's policy `SS` (Switchboard strong). Keyed on (seed, stage, item, start, epoch, view).
+/// numbers are those of the paper's policy `SS` (Switchboard strong). Where each mask begins and how wide it is are noted, such as
+/// `time_mask_start` and `time_mask_frames`, of the second mask `time_mask_start_2`. Keyed on (seed, stage, item, start, epoch, view).
 /// It hides, and asks nobody to predict what was there: `mask` and `bert_mask` are for that.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +73,7 @@ fn frequency_width() -> [u64; 2] {
 
 impl Declare for SpecAugment {
     const NAME: &'static str = "spec_augment";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }
@@ -91,14 +95,11 @@ impl Operator for SpecAugment {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        if signal.hop == 1 {
-            return Err("expects features, such as those of `op: mel`, not audio".into());
-        }
-        if signal.unit != Unit::Clip {
-            return Err("expects clips, not whole recordings: put `op: segment` above it".into());
-        }
+        let mut signal = crate::signal(inputs)?.features()?.clips()?;
         crate::suit_views(self.views.as_deref(), signal.views)?;
+        for (names, count) in Self::NAMES.iter().zip([self.time_masks, self.frequency_masks]) {
+            (0..count).for_each(|_| names.iter().for_each(|name| signal.draws(name)));
+        }
         Ok(Flow::Signal(signal))
     }
 
@@ -109,40 +110,72 @@ impl Operator for SpecAugment {
     fn body(&self) -> Body {
         let augment = self.clone();
         Body::Map(Box::new(move |context| {
-            Box::new(Work { augment: augment.clone(), context, header: None, clip: Collected::default() })
+            let clip = Collected::default();
+            Box::new(Work { augment: augment.clone(), context, masks: None, planes: 1, clip })
         }))
     }
+}
+
+/// The stretches and bands that are masked in a view.
+#[derive(Default)]
+struct Masks {
+    times: Vec<Range<usize>>,
+    bands: Vec<Range<usize>>,
 }
 
 struct Work {
     augment: SpecAugment,
     context: Context,
     /// None of a view that passes as it is.
-    header: Option<Header>,
+    masks: Option<Masks>,
+    planes: usize,
     clip: Collected,
 }
 
 impl SpecAugment {
-    /// Masks a clip.
-    fn apply(&self, clip: &mut Block, header: &Header, context: &Context) {
+    /// The names of what is drawn for each of the masks in time, and in frequency.
+    const NAMES: [[&str; 2]; 2] =
+        [["time_mask_start", "time_mask_frames"], ["frequency_mask_start", "frequency_mask_bins"]];
+
+    fn draw(&self, header: &Header, context: &Context) -> Masks {
         let mut random = context.random(&header.item, header.start, header.view);
-        let planes = usize::from(header.planes.max(1));
-        let (bins, frames) = (clip.channels() / planes, clip.frames());
+        let bins = usize::from(header.channels / header.planes.max(1));
+        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
         let most = (self.time_share * frames as f64) as usize;
-        let times: Vec<_> =
-            (0..self.time_masks).map(|_| part(self.time_width, most, frames, &mut random)).collect();
-        let bands: Vec<_> =
-            (0..self.frequency_masks).map(|_| part(self.frequency_width, bins, bins, &mut random)).collect();
+        Masks {
+            times: (0..self.time_masks).map(|_| part(self.time_width, most, frames, &mut random)).collect(),
+            bands: (0..self.frequency_masks)
+                .map(|_| part(self.frequency_width, bins, bins, &mut random))
+                .collect(),
+        }
+    }
+
+    /// Adds what was drawn to a header, or that nothing was.
+    fn note(&self, masks: Option<&Masks>, header: &mut Header) {
+        let counts = [self.time_masks, self.frequency_masks];
+        for (axis, (names, count)) in Self::NAMES.iter().zip(counts).enumerate() {
+            for number in 0..count as usize {
+                let part =
+                    masks.map(|masks| if axis == 0 { &masks.times[number] } else { &masks.bands[number] });
+                header.draw(names[0], part.map(|part| part.start as f64));
+                header.draw(names[1], part.map(|part| part.len() as f64));
+            }
+        }
+    }
+
+    /// Masks a clip.
+    fn apply(&self, masks: &Masks, planes: usize, clip: &mut Block) {
+        let (bins, frames) = (clip.channels() / planes, clip.frames());
         if bins == 0 || frames == 0 {
             return;
         }
         for plane in clip.samples_mut().chunks_exact_mut(bins * frames) {
             let value = self.fill.value(plane);
-            for band in &bands {
+            for band in &masks.bands {
                 plane[band.start * frames..band.end * frames].fill(value);
             }
             for row in plane.chunks_exact_mut(frames) {
-                times.iter().for_each(|time| row[time.clone()].fill(value));
+                masks.times.iter().for_each(|time| row[time.clone()].fill(value));
             }
         }
     }
@@ -151,26 +184,29 @@ impl SpecAugment {
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
         let masked = self.augment.views.as_ref().is_none_or(|views| views.contains(&header.view));
-        self.header = masked.then(|| header.clone());
+        self.masks = masked.then(|| self.augment.draw(header, &self.context));
+        self.planes = usize::from(header.planes.max(1));
         if masked {
             self.clip.begin(header);
         }
-        output.begin(header)
+        let mut noted = header.clone();
+        self.augment.note(self.masks.as_ref(), &mut noted);
+        output.begin(&noted)
     }
 
     fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
-        if self.header.is_none() {
+        if self.masks.is_none() {
             return output.block(block);
         }
-        self.clip.push(&block);
+        self.clip.push(block);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(header) = self.header.take() else { return output.end() };
+        let Some(masks) = self.masks.take() else { return output.end() };
         let clip = self.clip.clip();
-        self.augment.apply(clip, &header, &self.context);
-        crate::give(clip, self.context.block, output)?;
+        self.augment.apply(&masks, self.planes, clip);
+        self.clip.give(self.context.block, output)?;
         output.end()
     }
 }

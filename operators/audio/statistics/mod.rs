@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::Expect;
 use crate::stream::Source;
 
 pub use learnt::{Learnt, read};
@@ -48,10 +49,13 @@ impl Declare for Statistics {
 
 impl Operator for Statistics {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?;
-        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
-        let rate = signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
-        Ok(Flow::Artifact(ArtifactType { format: FORMAT, rate, width: usize::from(channels) }))
+        let sampling = crate::signal(inputs)?.sampled()?;
+        Ok(Flow::Artifact(ArtifactType {
+            format: FORMAT,
+            sampling,
+            tokens: true,
+            width: usize::from(sampling.channels),
+        }))
     }
 
     fn body(&self) -> Body {

@@ -130,6 +130,10 @@ fn it_ends_when_cancelled() {
 fn it_gives_an_artifact_of_the_channels() {
     let flow = Flow::Signal(crate::stream::kept::features(3));
     let found = Statistics {}.output(&Inputs(vec![("from", vec![&flow])])).unwrap();
-    assert_eq!(found, Flow::Artifact(ArtifactType { format: "statistics", rate: 16_000, width: 3 }));
+    let sampling = crate::stream::kept::features(3).sampling().unwrap();
+    assert_eq!(
+        found,
+        Flow::Artifact(ArtifactType { format: "statistics", sampling, tokens: true, width: 3 })
+    );
     assert!(Statistics {}.output(&Inputs(vec![("from", vec![&Flow::Items])])).is_err());
 }

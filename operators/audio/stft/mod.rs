@@ -10,6 +10,7 @@ use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::framed::{Columns, Framed, Framing, Padding, Row};
 
 pub use spectra::Spectra;
@@ -100,7 +101,7 @@ impl Operator for Stft {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.framing().output(crate::audio(inputs)?, self.width())?;
+        let signal = self.framing().output(crate::signal(inputs)?.audio()?, self.width())?;
         Ok(Flow::Signal(SignalType { planes: self.values.planes(), ..signal }))
     }
 

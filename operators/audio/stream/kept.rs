@@ -77,6 +77,7 @@ impl Kept {
             shards: paths.collect(),
             items: entries,
             views: 1,
+            signal: Box::new(SignalType::audio(None, None, Unit::Clip)),
             store,
             chain: Vec::new(),
         };

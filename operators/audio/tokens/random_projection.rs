@@ -10,6 +10,8 @@ use super::quantiser::Quantiser;
 use super::stack::{self, Stack};
 use super::{put, side_by_side};
 
+use crate::Expect;
+
 /// Names frames by a frozen random quantiser: targets of masked prediction (BEST-RQ, Chiu et al. 2022, arXiv
 /// 2202.01855).
 ///
@@ -87,7 +89,8 @@ impl Operator for RandomProjection {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         // What was left out cannot be counted in stacks.
-        let signal = if self.stack > 1 { crate::whole_signal(inputs)? } else { crate::signal(inputs)? };
+        let signal = crate::signal(inputs)?;
+        let signal = if self.stack > 1 { signal.in_time()? } else { signal };
         let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
         let values = self.codebooks * self.dim * usize::from(channels) * self.stack;
         if values > MOST {
@@ -167,7 +170,7 @@ impl operator::Map for Work {
             channels: self.quantiser.codebooks as u16,
             planes: 1,
             frames,
-            mask: header.mask.as_ref().map(|mask| stack::mask(mask, size, frames)),
+            mask: header.mask.as_ref().map(|mask| mask.map(|spans| stack::mask(spans, size, frames))),
             ..header.clone()
         })
     }

@@ -1,8 +1,6 @@
 //! Frames put behind each other: several that follow become one.
 
-use std::sync::Arc;
-
-use etude_pipeline::flow::Block;
+use etude_pipeline::flow::{Block, Spans};
 
 /// What no complete stack has used up.
 pub struct Stack {
@@ -56,7 +54,7 @@ impl Stack {
 }
 
 /// The stacks that a mask covers: those of which it covers a frame, of as many as there are.
-pub fn mask(mask: &[(u64, u64)], size: u64, stacks: Option<u64>) -> Arc<[(u64, u64)]> {
+pub fn mask(mask: &[(u64, u64)], size: u64, stacks: Option<u64>) -> Spans {
     let mut covered: Vec<(u64, u64)> = Vec::with_capacity(mask.len());
     for (from, to) in mask {
         let (from, to) = (from / size, to.div_ceil(size).min(stacks.unwrap_or(u64::MAX)));

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use etude_pipeline::flow::ArtifactType;
+use etude_pipeline::flow::{ArtifactType, Mask};
 use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{Body, Context, DatasetInput, Inputs, Operator, Output, Step, Stop};
 use etude_pipeline::random::Random;
@@ -127,9 +127,9 @@ fn many_names_are_used_and_neighbours_share_them() {
 #[test]
 fn a_mask_covers_stacks() {
     let (header, block) = clip(4, 41);
-    let masked = Header { mask: Some(Arc::from([(3, 5), (39, 41)])), ..header };
+    let masked = Header { mask: Some(Mask::marked([(3, 5), (39, 41)].into())), ..header };
     let (header, _) = names(json!({"entries": 8, "stack": 4}), &(masked, block));
-    assert_eq!(header.mask.as_deref(), Some([(0, 2), (9, 10)].as_slice()));
+    assert_eq!(header.mask, Some(Mask::marked([(0, 2), (9, 10)].into())));
 }
 
 #[test]
@@ -229,7 +229,8 @@ fn centroids_that_do_not_fit_are_told() {
         assert!(matches!(assigned(side, &clip(4, 10), 10).stop, Some(Stop::Transient { .. })));
     }
     let output = |format: &'static str, width: usize| {
-        let artifact = Flow::Artifact(ArtifactType { format, rate: 16_000, width });
+        let sampling = features(4).sampling().unwrap();
+        let artifact = Flow::Artifact(ArtifactType { format, sampling, tokens: true, width });
         let signal = Flow::Signal(SignalType { planes: 2, ..features(4) });
         operator::<Assign>(json!({}))
             .output(&Inputs(vec![("from", vec![&signal]), ("centroids", vec![&artifact])]))

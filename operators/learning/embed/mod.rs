@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use etude_audio::vectors;
+use etude_audio::{Expect, vectors};
 use etude_pipeline::flow::Flow;
 use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
-use crate::train::CHECKPOINT;
+use crate::train::{CHECKPOINT, in_time};
 use crate::worker::Worker;
 
 /// Turns each clip into a vector with the encoder of a checkpoint, and keeps the table.
 ///
-/// The encoder sees the whole clip. A clip that is too short for its front-end gives no row;
+/// A row has the item, the start, the view, and what was drawn for it. The encoder sees the whole clip. A clip that is too short for its front-end gives no row;
 /// the run says how many.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +51,7 @@ pub enum Weights {
 
 impl Declare for Embed {
     const NAME: &'static str = "embed";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[
         Port { name: "from", many: false, optional: false, about: "clips that shards keep" },
@@ -65,19 +65,27 @@ impl Operator for Embed {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = etude_audio::clips(inputs)?;
-        if signal.channels != Some(1) {
-            return Err("expects mono clips: decode with `channels: mono`".into());
-        }
+        let signal = crate::encoder::clips(inputs)?;
         let model = match inputs.one("model")? {
             Flow::Artifact(artifact) if artifact.format == CHECKPOINT => artifact,
             other => return Err(format!("`model` expects a {CHECKPOINT}, not {other}")),
         };
-        if signal.rate != Some(model.rate) {
-            let rate = signal.rate.map_or("any rate".into(), |rate| format!("{rate} Hz"));
-            return Err(format!("the model was trained at {} Hz, the clips have {rate}", model.rate));
+        if signal.masking.hides() {
+            return Err(
+                "what is masked with `fill: learned` would be seen: choose another fill, or leave it out"
+                    .into(),
+            );
         }
-        Ok(Flow::Table(vectors::schema(model.width)))
+        if !model.tokens {
+            in_time(&signal, "the model")?;
+        }
+        match signal.sampled()? {
+            sampling if sampling == model.sampling => {}
+            sampling => {
+                return Err(format!("the model was trained on {}, the clips are {sampling}", model.sampling));
+            }
+        }
+        Ok(Flow::Table(vectors::schema(model.width, &signal.drawn)))
     }
 
     fn body(&self) -> Body {

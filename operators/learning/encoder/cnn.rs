@@ -1,9 +1,11 @@
 use etude_audio::mel::Mel;
+use etude_pipeline::flow::Sampling;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Describe;
+use super::image::image;
 use crate::range::sizes;
 
 /// A plain convolutional network on a spectrogram.
@@ -13,9 +15,10 @@ use crate::range::sizes;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cnn {
-    /// The front-end.
-    #[serde(default)]
-    pub mel: Mel,
+    /// The front-end, where clips are audio; `{}` by default. Features are taken as they are, each plane a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Mel")]
+    pub mel: Option<Mel>,
     /// Channels of each convolution: 1 to 8 of them, each 1 to 4096.
     #[serde(default = "default_channels")]
     pub channels: Vec<usize>,
@@ -31,11 +34,11 @@ impl Describe for Cnn {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check_below("mel.")?;
+        self.mel.as_ref().map_or(Ok(()), |mel| mel.check_below("mel."))?;
         sizes("channels", &self.channels, 8, 4096)
     }
 
-    fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_clip(rate, frames)
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
+        image(self.mel.as_ref(), sampling, frames).map(|_| ())
     }
 }

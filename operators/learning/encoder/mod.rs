@@ -1,6 +1,10 @@
 //! The encoders, by name. Each is a file here, with its parameters, and one in the trainer, with its layers.
 
-use etude_pipeline::operator::Invalid;
+mod image;
+
+use etude_audio::Expect;
+use etude_pipeline::flow::{Sampling, SignalType};
+use etude_pipeline::operator::{Inputs, Invalid};
 
 use crate::choices::{below, choices, name_of};
 
@@ -12,21 +16,27 @@ pub trait Describe {
     /// Checks the ranges. The parameters' names are those below `encoder.NAME.`.
     fn check(&self) -> Result<(), Invalid>;
 
-    /// Checks the encoder against the signals that it is for.
-    fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String>;
+    /// Checks the encoder against the signals that it is for, of so many frames.
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String>;
 
-    /// Samples that a frame sees, and samples from one frame to the next, where it gives a vector a frame as well.
+    /// Its frames, where it gives a vector for each as well.
     fn frames(&self) -> Option<Frames> {
         None
     }
+
+    /// Whether it takes tokens, which do not follow each other in time, and clips of which some were left out.
+    fn takes_tokens(&self) -> bool {
+        false
+    }
 }
 
-/// The frames of an encoder that gives a vector for each.
+/// The frames of an encoder that gives a vector for each. They are counted in frames of the signal, which are samples
+/// where it is audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frames {
-    /// Samples that a frame sees.
+    /// Frames of the signal that a frame sees.
     pub field: usize,
-    /// Samples from one frame to the next.
+    /// Frames of the signal from one frame to the next.
     pub hop: usize,
     /// Values of the vector before the transformer.
     pub features: usize,
@@ -35,16 +45,17 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// How many frames a clip has.
-    pub fn count(&self, samples: usize) -> usize {
-        if samples < self.field { 0 } else { 1 + (samples - self.field) / self.hop }
+    /// How many frames a clip has, of so many frames of the signal.
+    pub fn count(&self, frames: usize) -> usize {
+        if frames < self.field { 0 } else { 1 + (frames - self.field) / self.hop }
     }
 }
 
 choices! {
-    /// An encoder with its front-end: from samples to a vector.
+    /// An encoder: from the samples of a clip, or from its features, to a vector. One that looks at a spectrogram makes it
+    /// itself, on the device, where clips are audio, and takes features as they are.
     Encoder: Describe {
-        /// A plain convolutional network on a log-mel spectrogram.
+        /// A plain convolutional network on a spectrogram.
         Cnn in cnn,
         /// Convolutions on raw samples (SampleCNN, Lee et al. 2017), as CLMR has them.
         SampleCnn in sample_cnn,
@@ -56,6 +67,8 @@ choices! {
         Vit in vit,
         /// Convolutions on raw samples and a transformer (wav2vec 2.0, Baevski et al. 2020).
         Wav2vec2 in wav2vec2,
+        /// A transformer on frames of features, or on tokens.
+        Transformer in transformer,
     }
 }
 
@@ -70,9 +83,14 @@ impl Encoder {
         self.chosen().check().map_err(|invalid| below(&format!("encoder.{}", self.name()), invalid))
     }
 
-    /// Checks the encoder against the signals that it is for.
-    pub fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.chosen().check_signal(rate, frames)
+    /// Checks the encoder against the signals that it is for, of so many frames.
+    pub fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
+        self.chosen().check_signal(sampling, frames)
+    }
+
+    /// Whether it takes tokens, which do not follow each other in time, and clips of which some were left out.
+    pub fn takes_tokens(&self) -> bool {
+        self.chosen().takes_tokens()
     }
 
     /// Its frames, where it gives a vector for each.
@@ -83,5 +101,23 @@ impl Encoder {
     /// Its name in YAML.
     pub fn name(&self) -> String {
         name_of(self)
+    }
+}
+
+/// The main input as what encoders take: mono clips, or clips of features.
+pub fn clips(inputs: &Inputs<'_>) -> Result<SignalType, String> {
+    match etude_audio::signal(inputs)?.clips()? {
+        signal if signal.hop == 1 && signal.channels != Some(1) => {
+            Err("expects mono clips: decode with `channels: mono`".into())
+        }
+        signal => Ok(signal),
+    }
+}
+
+/// Errors: an encoder of samples gets features.
+fn samples(sampling: Sampling) -> Result<(), String> {
+    match sampling.is_audio() {
+        true => Ok(()),
+        false => Err(format!("expects audio, not {sampling}")),
     }
 }

@@ -1,8 +1,9 @@
+use etude_pipeline::flow::Sampling;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Describe;
+use super::{Describe, samples};
 use crate::range::{sizes, within};
 
 /// Convolutions on raw samples (SampleCNN, Lee et al. 2017, arXiv 1703.01789), as CLMR has them (arXiv 2103.09410).
@@ -40,7 +41,8 @@ impl Describe for SampleCnn {
         within("output", &self.output, 1..=8192)
     }
 
-    fn check_signal(&self, _: u32, frames: u64) -> Result<(), String> {
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
+        samples(sampling)?;
         let least = 3u64.pow(self.channels.len() as u32);
         if frames < least {
             return Err(format!(

@@ -1,9 +1,11 @@
 use etude_audio::mel::Mel;
+use etude_pipeline::flow::Sampling;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Describe;
+use super::image::{Image, image};
 use crate::range::sizes;
 
 /// A residual network of VGG-like blocks on a spectrogram.
@@ -14,9 +16,10 @@ use crate::range::sizes;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Vggish {
-    /// The front-end.
-    #[serde(default)]
-    pub mel: Mel,
+    /// The front-end, where clips are audio; `{}` by default. Features are taken as they are, each plane a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Mel")]
+    pub mel: Option<Mel>,
     /// Channels of each block: 1 to 8 of them, each 1 to 4096.
     #[serde(default = "default_channels")]
     pub channels: Vec<usize>,
@@ -32,18 +35,17 @@ impl Describe for Vggish {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check_below("mel.")?;
+        self.mel.as_ref().map_or(Ok(()), |mel| mel.check_below("mel."))?;
         sizes("channels", &self.channels, 8, 4096)
     }
 
-    fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_clip(rate, frames)?;
-        let (bands, halvings) = (self.mel.n_mels as u64, self.channels.len() as u32);
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
+        let Image { bins, frames } = image(self.mel.as_ref(), sampling, frames)?;
+        let halvings = self.channels.len() as u32;
         let least = 2u64.pow(halvings);
-        let frames = self.mel.frames(frames);
-        if bands < least || frames < least {
+        if bins < least || frames < least {
             return Err(format!(
-                "{halvings} blocks halve {bands} bands and {frames} frames away: {least} of each are needed"
+                "{halvings} blocks halve {bins} bins and {frames} frames away: {least} of each are needed"
             ));
         }
         Ok(())

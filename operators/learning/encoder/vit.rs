@@ -1,9 +1,11 @@
 use etude_audio::mel::Mel;
+use etude_pipeline::flow::Sampling;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Describe;
+use super::image::{Image, image};
 use crate::range::within;
 
 /// A vision transformer on patches of a spectrogram (SimpleViT, Beyer et al. 2022, arXiv 2205.01580), as Myna has it
@@ -11,14 +13,16 @@ use crate::range::within;
 ///
 /// Patches to vectors (layer norm, linear, layer norm), fixed sines and cosines for their places, `depth` pre-norm
 /// blocks of attention and an MLP with GELU, layer norm, the mean over the patches. With several sizes of patches the
-/// blocks are shared and the vectors are put one behind another. Bands and frames that fill no patch are left out.
+/// blocks are shared and the vectors are put one behind another. Bins and frames that fill no patch are left out. Of
+/// features with several planes a patch has those of all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Vit {
-    /// The front-end.
-    #[serde(default)]
-    pub mel: Mel,
-    /// Sizes of the patches, each as bands and frames: 1 to 4 of them.
+    /// The front-end, where clips are audio; `{}` by default. Features are taken as they are, each plane a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Mel")]
+    pub mel: Option<Mel>,
+    /// Sizes of the patches, each as bins and frames: 1 to 4 of them.
     #[serde(default = "default_patches")]
     pub patches: Vec<[usize; 2]>,
     /// Values of a patch's vector, a multiple of 4 from 16 to 8192.
@@ -81,7 +85,7 @@ impl Describe for Vit {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        self.mel.check_below("mel.")?;
+        self.mel.as_ref().map_or(Ok(()), |mel| mel.check_below("mel."))?;
         let right = |patch: &[usize; 2]| patch.iter().all(|side| (1..=1024).contains(side));
         let fits = (1..=4).contains(&self.patches.len()) && self.patches.iter().all(right);
         Invalid::unless(
@@ -99,12 +103,11 @@ impl Describe for Vit {
         within("dropout", &self.dropout, 0.0..=0.9)
     }
 
-    fn check_signal(&self, rate: u32, frames: u64) -> Result<(), String> {
-        self.mel.check_clip(rate, frames)?;
-        let (bands, frames) = (self.mel.n_mels, self.mel.frames(frames));
-        match self.patches.iter().find(|[height, width]| *height > bands || *width as u64 > frames) {
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
+        let Image { bins, frames } = image(self.mel.as_ref(), sampling, frames)?;
+        match self.patches.iter().find(|[height, width]| *height as u64 > bins || *width as u64 > frames) {
             Some([height, width]) => {
-                Err(format!("{bands} bands and {frames} frames hold no patch of {height} by {width}"))
+                Err(format!("{bins} bins and {frames} frames hold no patch of {height} by {width}"))
             }
             None => Ok(()),
         }

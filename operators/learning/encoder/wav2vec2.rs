@@ -1,8 +1,9 @@
+use etude_pipeline::flow::Sampling;
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Describe, Frames};
+use super::{Describe, Frames, samples};
 use crate::range::{sizes, within};
 
 /// Convolutions on raw samples and a transformer (wav2vec 2.0, Baevski et al. 2020, arXiv 2006.11477).
@@ -141,7 +142,8 @@ impl Describe for Wav2vec2 {
         within("feature_gradient", &self.feature_gradient, 0.0..=1.0)
     }
 
-    fn check_signal(&self, _: u32, frames: u64) -> Result<(), String> {
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
+        samples(sampling)?;
         let field = self.field();
         if frames < field as u64 {
             return Err(format!("clips of {frames} samples are shorter than a frame, which sees {field}"));

@@ -2,13 +2,13 @@ use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Needs, one};
+use super::{Aim, Bands, Needs, one};
 use crate::range::{above_zero, within};
 
 /// Prediction of the codes that a frozen random quantiser gives to masked frames (BEST-RQ, Chiu et al. 2022, arXiv
 /// 2202.01855).
 ///
-/// A frame's log-mel bands, standardised over the clip, are projected at random and named after the nearest of
+/// A frame's log-mel bands, standardised over the clip, or its features where clips are features, are projected at random and named after the nearest of
 /// `size` random unit vectors; a linear layer predicts the name. The mean over `codebooks` is taken. The share of
 /// codes that are predicted is measured as `accuracy`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,10 +30,10 @@ pub struct MaskedCrossEntropy {
     #[serde(default = "default_dim")]
     #[schemars(range(min = 1, max = 1024))]
     pub dim: usize,
-    /// Mel bands of a frame, 1 to 1024.
-    #[serde(default = "default_n_mels")]
+    /// Mel bands of a frame of audio, 1 to 1024; 80 by default. Frames of features are taken as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub n_mels: usize,
+    pub n_mels: Option<usize>,
 }
 
 fn default_codebooks() -> usize {
@@ -48,10 +48,6 @@ fn default_dim() -> usize {
     16
 }
 
-fn default_n_mels() -> usize {
-    80
-}
-
 impl Aim for MaskedCrossEntropy {
     fn weight(&self) -> f64 {
         self.weight
@@ -62,10 +58,14 @@ impl Aim for MaskedCrossEntropy {
         within("codebooks", &self.codebooks, 1..=64)?;
         within("size", &self.size, 2..=65536)?;
         within("dim", &self.dim, 1..=1024)?;
-        within("n_mels", &self.n_mels, 1..=1024)
+        self.n_mels.map_or(Ok(()), |n_mels| within("n_mels", &n_mels, 1..=1024))
     }
 
     fn needs(&self) -> Needs {
         Needs { mask: true, ..Needs::default() }
+    }
+
+    fn bands(&self) -> Option<Bands> {
+        Some(Bands(self.n_mels))
     }
 }

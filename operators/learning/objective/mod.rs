@@ -14,6 +14,22 @@ pub trait Aim {
 
     /// What it looks at.
     fn needs(&self) -> Needs;
+
+    /// The mel bands that it predicts where clips are audio.
+    fn bands(&self) -> Option<Bands> {
+        None
+    }
+}
+
+/// How many mel bands of a frame of audio are predicted, where that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bands(pub Option<usize>);
+
+impl Bands {
+    /// How many, said or not.
+    pub fn count(self) -> usize {
+        self.0.unwrap_or(80)
+    }
 }
 
 /// Views of each clip that an objective compares.
@@ -86,7 +102,7 @@ choices! {
         InfoNce in info_nce,
         /// Prediction of masked frames' codes (BEST-RQ, Chiu et al. 2022).
         MaskedCrossEntropy in masked_cross_entropy,
-        /// Prediction of masked frames' mel bands.
+        /// Prediction of masked frames' mel bands or features.
         MaskedMse in masked_mse,
         /// Even use of a quantiser's entries (wav2vec 2.0).
         Diversity in diversity,

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::labels::Label;
 use super::logistic::{Example, Model};
 use super::samples::{Sample, Vectors};
+use etude_pipeline::flow::Header;
+
 use super::*;
 
 /// A case of `golden/probe.json`: its numbers, and the data of the formulas there.
@@ -66,11 +68,14 @@ impl Case {
         let mut files = Vec::new();
         for (index, rows) in [rows(half..items), rows(0..half)].iter().enumerate() {
             let names: Vec<String> = rows.iter().map(|(item, _)| name(*item)).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let starts: Vec<u64> = rows.iter().map(|(_, clip)| *clip as u64 * 100).collect();
+            let header = |(name, (_, clip)): (&String, &(usize, usize))| {
+                Header::audio(name.as_str().into(), *clip as u64 * 100, 100, 1, None)
+            };
+            let headers: Vec<Header> = names.iter().zip(rows).map(header).collect();
+            let headers: Vec<&Header> = headers.iter().collect();
             let values = rows.iter().flat_map(|(item, clip)| self.clip(*item, *clip)).collect();
-            let rates = vec![100; rows.len()];
-            let batch = vectors::batch(&names, &starts, &rates, values, self.whole("width")).unwrap();
+            let width = self.whole("width");
+            let batch = vectors::batch(&vectors::schema(width, &[]), &headers, values, width).unwrap();
             files.push(folder.join(format!("{index}.parquet")));
             let file = File::create(&files[index]).unwrap();
             let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
@@ -257,7 +262,7 @@ fn labels_that_cannot_be_used_are_found_before_anything_runs() {
 #[test]
 fn takes_tables_of_vectors_alone() {
     let probe = operator(json!({"labels": "a.csv", "target": "genre"}));
-    let (right, wrong) = (Flow::Table(vectors::schema(3)), Flow::Table(schema()));
+    let (right, wrong) = (Flow::Table(vectors::schema(3, &[])), Flow::Table(schema()));
     assert_eq!(probe.output(&Inputs(vec![("from", vec![&right, &right])])), Ok(Flow::Table(schema())));
     let said = probe.output(&Inputs(vec![("from", vec![&right, &wrong])])).unwrap_err();
     assert!(

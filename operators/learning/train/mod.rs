@@ -6,14 +6,15 @@ mod mix;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etude_pipeline::flow::{ArtifactType, Flow, Masking, SignalType};
+use etude_audio::Expect;
+use etude_pipeline::flow::{ArtifactType, Flow, Masking, Sampling, SignalType};
 use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::encoder::Encoder;
-use crate::objective::{Objective, Views};
+use crate::objective::{Bands, Objective, Views};
 use crate::optimizer::{Optimizer, Schedule};
 use crate::range::{above_zero, within};
 use crate::worker::Worker;
@@ -25,7 +26,7 @@ pub use mix::{BatchMix, Mixup};
 /// The name of the format.
 pub const CHECKPOINT: &str = "checkpoint";
 
-/// Trains an encoder on clips that shards keep; gives a checkpoint.
+/// Trains an encoder on clips that shards keep, of audio or of features; gives a checkpoint.
 ///
 /// The item operators between the shards and this stage run again every epoch with that epoch's
 /// randomness. The checkpoint holds `model.safetensors`, `initial.safetensors` (the weights before
@@ -46,10 +47,10 @@ pub struct Train {
     /// A copy of encoder and projector that follows them; where an objective looks at one.
     #[serde(default)]
     pub teacher: Option<Teacher>,
-    /// Each view with a part of another clip of the batch mixed in, at random.
+    /// Each view, of audio, with a part of another clip of the batch mixed in, at random.
     #[serde(default)]
     pub batch_mix: Option<BatchMix>,
-    /// Each view mixed with that of another clip of the batch.
+    /// Each view, of audio or of features, mixed with that of another clip of the batch.
     #[serde(default)]
     pub mixup: Option<Mixup>,
     /// Which frames the encoder does not see, where an objective asks for them and the clips do not say it themselves
@@ -150,7 +151,7 @@ pub fn default_save() -> f64 {
 
 impl Declare for Train {
     const NAME: &'static str = "train";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[
         Port { name: "from", many: false, optional: false, about: "views of clips that shards keep" },
@@ -177,12 +178,9 @@ impl Train {
         head(self.mask.is_some(), needs.mask, "mask")?;
         head(self.quantizer.is_some(), needs.quantizer, "quantizer")?;
         let frames = self.encoder.frames();
-        let bands = self.objective.terms().into_iter().filter_map(|term| match term {
-            Objective::MaskedCrossEntropy(term) => Some(term.n_mels),
-            Objective::MaskedMse(term) => Some(term.n_mels),
-            _ => None,
-        });
-        if let (Some(bands), Some(frames)) = (bands.max(), frames) {
+        // Frames of features are their own targets.
+        let samples = frames.filter(|_| !self.encoder.takes_tokens());
+        if let (Some(bands), Some(frames)) = (self.bands().map(Bands::count).max(), samples) {
             let most = frames.field / 2 + 1;
             let message = format!("{bands} mel bands do not fit a frame of {} samples", frames.field);
             Invalid::unless(frames.field >= 16 && bands <= most, "objective", message)?;
@@ -193,19 +191,103 @@ impl Train {
         Invalid::unless(!needs.mask || frames, &format!("encoder.{}", self.encoder.name()), message)
     }
 
+    /// The mel bands that objectives predict.
+    fn bands(&self) -> impl Iterator<Item = Bands> {
+        self.objective.terms().into_iter().filter_map(|term| term.chosen().bands())
+    }
+
+    /// The training that this one begins with fits the clips.
+    fn check_begin(&self, inputs: &Inputs<'_>, sampling: Sampling) -> Result<(), String> {
+        match inputs.one("init_from") {
+            Err(_) => Ok(()),
+            Ok(_) if self.init_file.is_some() => {
+                Err("`init_from` and `init_file` both name weights to begin with".into())
+            }
+            Ok(Flow::Artifact(artifact)) if artifact.format == CHECKPOINT => match artifact.sampling {
+                trained if trained == sampling => Ok(()),
+                trained => Err(format!("`init_from` was trained on {trained}, the clips are {sampling}")),
+            },
+            Ok(other) => Err(format!("`init_from` expects a {CHECKPOINT}, not {other}")),
+        }
+    }
+
+    /// What the objective predicts is there.
+    fn check_targets(&self, signal: &SignalType, sampling: Sampling, frames: u64) -> Result<(), String> {
+        let (needs, name) = (self.objective.needs(), self.objective.name());
+        if !sampling.is_audio() && self.bands().any(|Bands(said)| said.is_some()) {
+            return Err(format!("`n_mels` of {name} is not used: the clips are {sampling} already"));
+        }
+        match signal.masking {
+            masking if masking.hides() && !needs.mask => {
+                return Err(format!(
+                    "{name} predicts no masked frames, and what is masked with `fill: learned` would be seen: choose \
+                     another fill, or another objective"
+                ));
+            }
+            Masking::Dropped if needs.mask => {
+                return Err(format!(
+                    "{name} predicts masked frames, and `op: drop_tokens` keeps none of them"
+                ));
+            }
+            Masking::None => {}
+            _ if self.mask.is_some() => {
+                return Err("`mask` is not used: the clips say themselves which frames are masked".into());
+            }
+            _ => return Ok(()),
+        }
+        if let (true, Some(all)) = (needs.mask, self.encoder.frames()) {
+            let (count, span) = (all.count(frames as usize), self.mask.clone().unwrap_or_default().length);
+            if count <= span {
+                return Err(format!(
+                    "clips have {count} frames, which one masked span of {span} covers: nothing is left to see"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is mixed can be.
+    fn check_mixing(&self, signal: &SignalType) -> Result<(), String> {
+        let mixes = self.batch_mix.is_some() || self.mixup.is_some();
+        if self.objective.needs().mask && signal.views == 2 && mixes {
+            return Err("`batch_mix` and `mixup` would mix each view with another clip, and the first view is to tell \
+                        what is masked in the second"
+                .into());
+        }
+        if mixes && signal.masking == Masking::Dropped {
+            return Err(
+                "`batch_mix` and `mixup` would mix tokens of different places: `op: drop_tokens` leaves out \
+                        others of each clip"
+                    .into(),
+            );
+        }
+        if self.batch_mix.is_some() && signal.hop != 1 {
+            return Err("`batch_mix` adds sounds at a ratio of their levels, and the clips are features: \
+                        `mixup` takes those"
+                .into());
+        }
+        Ok(())
+    }
+
     fn check_views(&self, views: u32, masking: Masking) -> Result<(), String> {
         let name = self.objective.name();
         let needs = self.objective.needs();
         match needs.views {
             // What the first view has at the masked frames of the second.
-            Views::One if views == 2 && masking == Masking::Filled && needs.mask && !needs.quantizer => {
+            Views::One
+                if views == 2
+                    && matches!(masking, Masking::Filled | Masking::Mixed)
+                    && needs.mask
+                    && !needs.quantizer =>
+            {
                 Ok(())
             }
-            _ if masking == Masking::Dropped => Err("expects clips with all their frames".into()),
-            _ if views == 1 && masking == Masking::Filled && needs.mask => Err(format!(
-                "{name} predicts what is at masked frames, where `op: mask` has put something else: set `fill: learned`, \
-                 or put `op: crop` with `views: 2` and `op: mask` with `views: [1]` above it"
-            )),
+            _ if views == 1 && matches!(masking, Masking::Filled | Masking::Mixed) && needs.mask => {
+                Err(format!(
+                    "{name} predicts what is at masked frames, where something else has been put: take `op: mask` with \
+                 `fill: learned`, or put `op: crop` with `views: 2` above what masks and give that `views: [1]`"
+                ))
+            }
             Views::One if views != 1 => Err(format!(
                 "{name} looks at one view of each clip, not {views}: put `op: crop` with `views: 1` above it"
             )),
@@ -246,55 +328,20 @@ impl Operator for Train {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal: SignalType = etude_audio::clips(inputs)?;
-        if signal.channels != Some(1) {
-            return Err("expects mono clips: decode with `channels: mono`".into());
-        }
-        let rate = signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
+        let signal = crate::encoder::clips(inputs)?;
+        let sampling = signal.sampled()?;
         let frames =
             signal.frames.ok_or("expects clips of equal length: segment with `tail: drop` or `pad`")?;
-        match inputs.one("init_from") {
-            Err(_) => {}
-            Ok(Flow::Artifact(artifact)) if artifact.format == CHECKPOINT && artifact.rate == rate => {}
-            Ok(Flow::Artifact(artifact)) if artifact.format == CHECKPOINT => {
-                return Err(format!(
-                    "`init_from` was trained at {} Hz, the clips have {rate} Hz",
-                    artifact.rate
-                ));
-            }
-            Ok(other) => return Err(format!("`init_from` expects a {CHECKPOINT}, not {other}")),
+        self.check_begin(inputs, sampling)?;
+        self.encoder.check_signal(sampling, frames)?;
+        if !self.encoder.takes_tokens() {
+            in_time(&signal, &self.encoder.name())?;
         }
-        if self.init_file.is_some() && inputs.one("init_from").is_ok() {
-            return Err("`init_from` and `init_file` both name weights to begin with".into());
-        }
-        self.encoder.check_signal(rate, frames)?;
-        let needs = self.objective.needs();
-        if signal.masking == Masking::Marked && !needs.mask {
-            return Err(format!(
-                "{} predicts no masked frames, and what `op: mask` with `fill: learned` masks would be seen: \
-                 choose another fill, or another objective",
-                self.objective.name()
-            ));
-        }
-        if needs.mask && signal.views == 2 && (self.batch_mix.is_some() || self.mixup.is_some()) {
-            return Err("`batch_mix` and `mixup` would mix each view with another clip, and the first view is to tell \
-                        what is masked in the second"
-                .into());
-        }
-        let marked = signal.masking != Masking::None;
-        if marked && self.mask.is_some() {
-            return Err("`mask` is not used: the clips say themselves which frames are masked".into());
-        }
-        if let (true, Some(all)) = (self.objective.needs().mask && !marked, self.encoder.frames()) {
-            let (count, span) = (all.count(frames as usize), self.mask.clone().unwrap_or_default().length);
-            if count <= span {
-                return Err(format!(
-                    "clips have {count} frames, which one masked span of {span} covers: nothing is left to see"
-                ));
-            }
-        }
+        self.check_targets(&signal, sampling, frames)?;
+        self.check_mixing(&signal)?;
         self.check_views(signal.views, signal.masking)?;
-        Ok(Flow::Artifact(ArtifactType { format: CHECKPOINT, rate, width: self.encoder.width() }))
+        let (tokens, width) = (self.encoder.takes_tokens(), self.encoder.width());
+        Ok(Flow::Artifact(ArtifactType { format: CHECKPOINT, sampling, tokens, width }))
     }
 
     fn random(&self) -> bool {
@@ -304,4 +351,14 @@ impl Operator for Train {
     fn body(&self) -> Body {
         Body::Dataset(Arc::new(Worker { resumes: true }))
     }
+}
+
+/// Errors: frames that do not follow each other in time, to an encoder that expects them to.
+pub fn in_time(signal: &SignalType, encoder: &str) -> Result<(), String> {
+    let (what, op) = match signal {
+        SignalType { masking: Masking::Dropped, .. } => ("all frames of a clip", "drop_tokens"),
+        SignalType { tokens: true, .. } => ("frames that follow each other in time", "patchify"),
+        _ => return Ok(()),
+    };
+    Err(format!("{encoder} expects {what}; the encoder `transformer` takes what `op: {op}` gives"))
 }

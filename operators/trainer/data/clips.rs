@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etude_learning::TABLE;
-use etude_pipeline::flow::{Block, Header};
+use etude_pipeline::flow::{Block, Header, SignalType};
 use etude_pipeline::operator::{ChainReport, Item, Output, SignalInput, Step, Stop};
 use etude_pipeline::place::Place;
 use etude_pipeline::run::{Chain, Instance, Trail};
@@ -22,15 +22,20 @@ pub struct Clips {
     shards: Vec<PathBuf>,
     /// Rows of a clip.
     rows: u64,
+    /// What the chain gives.
+    pub signal: SignalType,
     /// For each item the index of its first clip, its shard and its first row there.
     items: Vec<(u64, usize, u64)>,
     count: u64,
 }
 
-/// A signal at the end of the chain, one channel.
+/// A clip at the end of the chain.
 pub struct Signal {
     pub header: Header,
-    pub samples: Vec<f32>,
+    /// Channel after channel.
+    pub values: Vec<f32>,
+    /// Frames that have come.
+    pub frames: usize,
 }
 
 /// A chain at work, and what it has done.
@@ -58,7 +63,15 @@ impl Clips {
             }
         }
         let stages = input.chain.iter().map(|link| link.stage.clone()).collect();
-        Ok(Self { chain, stages, shards: input.shards.clone(), rows: views, items, count })
+        Ok(Self {
+            chain,
+            stages,
+            shards: input.shards.clone(),
+            rows: views,
+            signal: (*input.signal).clone(),
+            items,
+            count,
+        })
     }
 
     /// How many there are.
@@ -170,13 +183,23 @@ struct Collect<'a, F: FnMut(Signal)> {
 
 impl<F: FnMut(Signal)> Output for Collect<'_, F> {
     fn begin(&mut self, header: &Header) -> Step {
-        self.open = Some(Signal { header: header.clone(), samples: Vec::new() });
+        // A clip knows its length at the begin.
+        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
+        let values = vec![0.0; frames * usize::from(header.channels)];
+        self.open = Some(Signal { header: header.clone(), values, frames: 0 });
         Ok(())
     }
 
     fn block(&mut self, block: Block) -> Step {
         if let Some(signal) = &mut self.open {
-            signal.samples.extend_from_slice(block.channel(0));
+            let (from, to) = (signal.frames, signal.frames + block.frames());
+            let frames = signal.values.len() / usize::from(signal.header.channels).max(1);
+            for (channel, values) in signal.values.chunks_exact_mut(frames.max(1)).enumerate() {
+                if let Some(values) = values.get_mut(from..to) {
+                    values.copy_from_slice(block.channel(channel));
+                }
+            }
+            signal.frames = to;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
 use etude_learning::train::Unit;
+use etude_pipeline::flow::{Mask, Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
 
 use super::clips::{Clips, Reader};
@@ -20,10 +21,14 @@ pub struct Plan {
     pub seed: u64,
     pub stage: String,
     pub unit: Unit,
-    /// Clips of a batch, views of a clip, samples of a view.
+    /// Clips of a batch, views of a clip, frames of a view.
     pub clips: usize,
     pub views: usize,
-    pub samples: usize,
+    pub frames: usize,
+    /// What the frames are.
+    pub sampling: Sampling,
+    /// What masks are that come with the clips.
+    pub masking: Masking,
     /// Whether the second view of a clip is the first one masked.
     pub pairs: bool,
     /// Batches of an epoch; a last one that is not full is left out.
@@ -32,13 +37,13 @@ pub struct Plan {
 
 /// A batch on the host.
 pub struct Loaded {
-    /// All first views, then all second views, and so on.
-    pub samples: Vec<f32>,
+    /// All first views, then all second views, and so on; of each, channel after channel.
+    pub values: Vec<f32>,
     /// The number of each clip, and of its recording.
     pub clips: Vec<i64>,
     pub items: Vec<i64>,
-    /// The spans of samples that are masked in each clip's last view, where the data says so.
-    pub masks: Option<Vec<Vec<(u64, u64)>>>,
+    /// What is masked in each view, where the data says so.
+    pub masks: Option<Vec<Mask>>,
     /// Each clip's recording and first frame, for messages.
     pub names: Vec<String>,
     /// What the data path did for it.
@@ -99,6 +104,16 @@ struct Epoch {
 }
 
 impl Plan {
+    /// Values of a view.
+    pub fn values(&self) -> usize {
+        self.frames * usize::from(self.sampling.channels)
+    }
+
+    /// The shape of so many views: `[rows, samples]` of audio, `[rows, planes, bins, frames]` of features.
+    pub fn shape(&self, rows: usize) -> Vec<i64> {
+        shape(self.sampling, rows, self.frames)
+    }
+
     fn load(&self, clips: &Clips, number: u64, at: &mut Option<Epoch>) -> Result<Loaded, Error> {
         let begin = Instant::now();
         let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
@@ -111,7 +126,7 @@ impl Plan {
         };
         let chosen: Vec<u64> = (place..place + self.clips as u64).map(|place| order.at(place)).collect();
         let mut loaded = Loaded {
-            samples: vec![0.0; self.views * self.clips * self.samples],
+            values: vec![0.0; self.views * self.clips * self.values()],
             items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),
             clips: chosen.iter().map(|clip| *clip as i64).collect(),
             masks: None,
@@ -126,27 +141,29 @@ impl Plan {
                 if signal.header.view == 0 {
                     loaded.names.push(format!("{}@{}", signal.header.item, signal.header.start));
                 }
-                let (view, length) = (signal.header.view as usize, signal.samples.len());
-                if view != found || view >= self.views || length != self.samples {
-                    wrong = Some(format!("view {view} of {length} samples"));
+                let (view, frames) = (signal.header.view as usize, signal.frames);
+                let same = (frames, signal.header.sampling()) == (self.frames, self.sampling);
+                if view != found || view >= self.views || !same {
+                    wrong = Some(format!("view {view} of {frames} frames, {}", signal.header.sampling()));
                     return;
                 }
                 if let Some(mask) = &signal.header.mask {
-                    if view + 1 == self.views {
-                        loaded.masks.get_or_insert_default().push(mask.to_vec());
-                    }
-                    let (start, unmasked) = *first.get_or_insert((signal.header.start, mask.is_empty()));
+                    let masks =
+                        loaded.masks.get_or_insert_with(|| vec![Mask::default(); self.views * self.clips]);
+                    masks[view * self.clips + row] = mask.clone();
+                    let (start, unmasked) =
+                        *first.get_or_insert((signal.header.start, mask.covered.is_empty()));
                     unlike |= start != signal.header.start || !unmasked;
                 }
-                let from = (view * self.clips + row) * self.samples;
-                loaded.samples[from..from + length].copy_from_slice(&signal.samples);
+                let from = (view * self.clips + row) * self.values();
+                loaded.values[from..from + self.values()].copy_from_slice(&signal.values);
                 found += 1;
             })?;
             if found != self.views || wrong.is_some() {
-                let (views, samples) = (self.views, self.samples);
+                let (views, frames, sampling) = (self.views, self.frames, self.sampling);
                 let found = wrong.unwrap_or_else(|| format!("{found} views"));
                 return Err(Error::Input(format!(
-                    "clip {clip} gave {found}; each clip has to give {views} views of {samples} samples: an operator \
+                    "clip {clip} gave {found}; each clip has to give {views} views of {frames} frames, {sampling}: an operator \
                      between the shards and the training leaves clips out or changes their length"
                 )));
             }
@@ -162,5 +179,14 @@ impl Plan {
         loaded.report = reader.report();
         loaded.seconds = begin.elapsed().as_secs_f64();
         Ok(loaded)
+    }
+}
+
+/// The shape of clips: `[rows, samples]` of audio, `[rows, planes, bins, frames]` of features.
+pub fn shape(sampling: Sampling, rows: usize, frames: usize) -> Vec<i64> {
+    let (rows, frames) = (rows as i64, frames as i64);
+    match sampling.is_audio() {
+        true => vec![rows, frames],
+        false => vec![rows, sampling.planes.into(), sampling.bins().into(), frames],
     }
 }

@@ -5,4 +5,4 @@ mod loader;
 mod order;
 
 pub use clips::{Clips, Signal, add};
-pub use loader::{Loaded, Loader, Plan};
+pub use loader::{Loaded, Loader, Plan, shape};

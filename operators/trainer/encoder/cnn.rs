@@ -1,9 +1,10 @@
 use burn::module::Module;
 use etude_learning::encoder as parameters;
-use tch::{Kind, Tensor};
+use etude_pipeline::flow::Sampling;
+use tch::Kind;
 
-use super::spectrogram::Mel;
-use super::{Encoded, Network};
+use super::front_end::FrontEnd;
+use super::{Clips, Encoded, Network};
 use crate::layer::{BatchNorm, Conv2d};
 use crate::pass::Pass;
 use crate::scope::Scope;
@@ -12,7 +13,7 @@ use crate::scope::Scope;
 #[derive(Module, Debug)]
 pub struct Cnn {
     #[module(skip)]
-    mel: Mel,
+    front_end: FrontEnd,
     blocks: Vec<Block>,
 }
 
@@ -24,9 +25,10 @@ struct Block {
 }
 
 impl Cnn {
-    pub fn new(parameters: &parameters::Cnn, rate: u32, scope: &Scope) -> Self {
-        let channels = &parameters.channels;
-        let blocks = std::iter::once(&1).chain(channels).zip(channels).enumerate();
+    pub fn new(parameters: &parameters::Cnn, sampling: Sampling, scope: &Scope) -> Self {
+        let front_end = FrontEnd::new(parameters.mel.as_ref(), sampling, scope.device());
+        let (planes, channels) = (front_end.planes(), &parameters.channels);
+        let blocks = std::iter::once(&planes).chain(channels).zip(channels).enumerate();
         let blocks = blocks.map(|(index, (inputs, outputs))| {
             let scope = scope.at("blocks").at(index);
             Block {
@@ -34,13 +36,14 @@ impl Cnn {
                 norm: BatchNorm::new(&scope.at("norm"), *outputs),
             }
         });
-        Self { mel: Mel::new(&parameters.mel, rate, scope.device()), blocks: blocks.collect() }
+        let blocks = blocks.collect();
+        Self { front_end, blocks }
     }
 }
 
 impl Network for Cnn {
-    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
-        let image = self.mel.forward(audio).unsqueeze(1);
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
+        let image = self.front_end.image(clips.values);
         let features = self.blocks.iter().fold(image, |features, block| {
             block.norm.forward(pass, &block.conv.forward(pass, &features)).relu_()
         });

@@ -1,17 +1,21 @@
 //! Networks that turn audio into vectors: a file each, and a line each in the table.
 
+mod block;
 mod cnn;
+mod front_end;
 mod residual;
 mod resnet18;
 mod sample_cnn;
 pub mod spectrogram;
+mod transformer;
 mod vggish;
 mod vit;
 mod wav2vec2;
 
 use burn::module::Module;
 use etude_learning::encoder as parameters;
-use tch::Tensor;
+use etude_pipeline::flow::{Mask, Sampling};
+use tch::{Device, Tensor};
 
 use crate::pass::Pass;
 use crate::scope::Scope;
@@ -40,10 +44,54 @@ impl From<Tensor> for Encoded {
     }
 }
 
-/// A network from audio `[batch, samples]`. `mask` names frames that it does not see, `[batch, frames]`; it is given
-/// only to networks whose parameters say that they have frames.
+/// What an encoder looks at.
+pub struct Clips<'a> {
+    /// Audio, `[batch, samples]`, or features, `[batch, planes, bins, frames]`.
+    pub values: &'a Tensor,
+    /// Frames that it does not see, `[batch, frames]`: only for networks whose parameters say that they have frames.
+    pub mask: Option<&'a Tensor>,
+    /// Where some frames were left out: only for networks that take that.
+    pub places: Option<&'a Places>,
+}
+
+/// The places of frames of which others were left out.
+pub struct Places {
+    /// `[batch, frames]`.
+    pub index: Tensor,
+    /// How many there were.
+    pub of: i64,
+}
+
+impl Places {
+    /// Of clips of `kept` frames each, of which those that masks cover were left out.
+    pub fn new(dropped: &[Mask], kept: usize, device: Device) -> Self {
+        let mut index = Vec::with_capacity(dropped.len() * kept);
+        let mut of = kept as u64;
+        for Mask { covered, .. } in dropped {
+            let (mut at, begin) = (0, index.len());
+            for (from, to) in covered.iter() {
+                index.extend(at..*from as i64);
+                at = *to as i64;
+            }
+            let left = kept.saturating_sub(index.len() - begin) as i64;
+            index.extend(at..at + left);
+            of = of.max(at as u64 + left as u64);
+        }
+        let index = Tensor::from_slice(&index).reshape([dropped.len() as i64, kept as i64]).to_device(device);
+        Self { index, of: of as i64 }
+    }
+}
+
+impl<'a> Clips<'a> {
+    /// Clips of which all is seen.
+    pub fn of(values: &'a Tensor) -> Self {
+        Self { values, mask: None, places: None }
+    }
+}
+
+/// A network from clips to vectors.
 trait Network {
-    fn encode(&self, pass: &Pass, audio: &Tensor, mask: Option<&Tensor>) -> Encoded;
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded;
 }
 
 macro_rules! networks {
@@ -56,19 +104,19 @@ macro_rules! networks {
         }
 
         impl Encoder {
-            /// The network that `parameters` describe, for audio of `rate` samples a second.
-            pub fn new(parameters: &parameters::Encoder, rate: u32, scope: &Scope) -> Self {
+            /// The network that `parameters` describe, for such clips.
+            pub fn new(parameters: &parameters::Encoder, sampling: Sampling, scope: &Scope) -> Self {
                 match parameters {
                     $(parameters::Encoder::$variant(parameters) => {
-                        Self::$variant($module::$variant::new(parameters, rate, scope))
+                        Self::$variant($module::$variant::new(parameters, sampling, scope))
                     })*
                 }
             }
 
-            /// Audio `[batch, samples]` to vectors.
-            pub fn encode(&self, pass: &Pass, audio: &Tensor, mask: Option<&Tensor>) -> Encoded {
+            /// Clips to vectors.
+            pub fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
                 match self {
-                    $(Self::$variant(network) => network.encode(pass, audio, mask),)*
+                    $(Self::$variant(network) => network.encode(pass, clips),)*
                 }
             }
         }
@@ -82,6 +130,7 @@ networks! {
     Resnet18 in resnet18,
     Vit in vit,
     Wav2vec2 in wav2vec2,
+    Transformer in transformer,
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 use burn::module::Module;
 use etude_learning::encoder as parameters;
-use tch::{Kind, Tensor};
+use etude_pipeline::flow::Sampling;
+use tch::Kind;
 
+use super::front_end::FrontEnd;
 use super::residual::{Residual, channels_last};
-use super::spectrogram::Mel;
-use super::{Encoded, Network};
+use super::{Clips, Encoded, Network};
 use crate::layer::{BatchNorm, Conv2d};
 use crate::pass::Pass;
 use crate::scope::Scope;
 
-/// torchvision's ResNet-18 of one input channel, without its last layer.
+/// torchvision's ResNet-18 with a channel a plane, without its last layer.
 #[derive(Module, Debug)]
 pub struct Resnet18 {
     #[module(skip)]
-    mel: Mel,
+    front_end: FrontEnd,
     conv1: Conv2d,
     bn1: BatchNorm,
     layer1: Vec<Residual>,
@@ -23,7 +24,8 @@ pub struct Resnet18 {
 }
 
 impl Resnet18 {
-    pub fn new(parameters: &parameters::Resnet18, rate: u32, scope: &Scope) -> Self {
+    pub fn new(parameters: &parameters::Resnet18, sampling: Sampling, scope: &Scope) -> Self {
+        let front_end = FrontEnd::new(parameters.mel.as_ref(), sampling, scope.device());
         let channels = parameters.channels;
         let layer = |number: usize| {
             let (inputs, outputs) = (channels[number.saturating_sub(2)], channels[number - 1]);
@@ -33,8 +35,8 @@ impl Resnet18 {
             vec![first, Residual::new(&scope.at(1), [outputs, outputs], 1, false)]
         };
         Self {
-            mel: Mel::new(&parameters.mel, rate, scope.device()),
-            conv1: Conv2d::new(&scope.at("conv1"), [1, channels[0]], 7, 2, 3),
+            conv1: Conv2d::new(&scope.at("conv1"), [front_end.planes(), channels[0]], 7, 2, 3),
+            front_end,
             bn1: BatchNorm::new(&scope.at("bn1"), channels[0]),
             layer1: layer(1),
             layer2: layer(2),
@@ -45,8 +47,8 @@ impl Resnet18 {
 }
 
 impl Network for Resnet18 {
-    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
-        let image = self.mel.forward(audio).unsqueeze(1);
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
+        let image = self.front_end.image(clips.values);
         let stem = channels_last(&self.conv1.forward(pass, &image));
         let stem = self.bn1.forward(pass, &stem).relu_();
         let stem = stem.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);

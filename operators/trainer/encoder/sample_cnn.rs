@@ -1,8 +1,9 @@
 use burn::module::Module;
 use etude_learning::encoder as parameters;
-use tch::{Kind, Tensor};
+use etude_pipeline::flow::Sampling;
+use tch::Kind;
 
-use super::{Encoded, Network};
+use super::{Clips, Encoded, Network};
 use crate::layer::{BatchNorm, Conv1d};
 use crate::pass::Pass;
 use crate::scope::Scope;
@@ -20,7 +21,7 @@ struct Layer {
 }
 
 impl SampleCnn {
-    pub fn new(parameters: &parameters::SampleCnn, _: u32, scope: &Scope) -> Self {
+    pub fn new(parameters: &parameters::SampleCnn, _: Sampling, scope: &Scope) -> Self {
         let outputs = parameters.channels.iter().chain(std::iter::once(&parameters.output));
         let inputs = std::iter::once(&1).chain(&parameters.channels);
         let layers = inputs.zip(outputs).enumerate().map(|(index, (inputs, outputs))| {
@@ -36,15 +37,16 @@ impl SampleCnn {
 }
 
 impl Network for SampleCnn {
-    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
         let last = self.layers.len() - 1;
-        let features = self.layers.iter().enumerate().fold(audio.unsqueeze(1), |features, (index, layer)| {
-            let features = layer.norm.forward(pass, &layer.conv.forward(pass, &features));
-            // The maximum of what ReLU leaves is what it leaves of the maximum, which is a third of the work.
-            let inner = index != 0 && index != last;
-            let mut features = if inner { features.max_pool1d(3, 3, 0, 1, false) } else { features };
-            features.relu_()
-        });
+        let features =
+            self.layers.iter().enumerate().fold(clips.values.unsqueeze(1), |features, (index, layer)| {
+                let features = layer.norm.forward(pass, &layer.conv.forward(pass, &features));
+                // The maximum of what ReLU leaves is what it leaves of the maximum, which is a third of the work.
+                let inner = index != 0 && index != last;
+                let mut features = if inner { features.max_pool1d(3, 3, 0, 1, false) } else { features };
+                features.relu_()
+            });
         features.mean_dim(2i64, false, Kind::Float).into()
     }
 }

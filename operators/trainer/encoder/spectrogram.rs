@@ -45,6 +45,11 @@ impl Mel {
         }
     }
 
+    /// Bands of a frame.
+    pub fn n_mels(&self) -> usize {
+        self.parameters.n_mels
+    }
+
     /// Audio `[batch, samples]` to `[batch, n_mels, frames]`. No gradient flows through.
     pub fn forward(&self, audio: &Tensor) -> Tensor {
         tch::no_grad(|| {

@@ -11,9 +11,20 @@ fn golden() -> Value {
     serde_json::from_str(include_str!("../golden/encoders.json")).unwrap()
 }
 
+/// The script's front-end.
+fn mel() -> Value {
+    json!({"n_fft": 256, "hop": 128, "n_mels": 16, "f_min": 50.0, "f_max": 4000.0})
+}
+
+/// What it gives of audio, `[batch, 1, n_mels, frames]`, and what that is.
+fn features(audio: &Tensor) -> (Tensor, Sampling) {
+    let parameters = serde_json::from_value(mel()).unwrap();
+    let values = spectrogram::Mel::new(&parameters, 8000, Device::Cpu).forward(audio).unsqueeze(1);
+    (values, Sampling { rate: 8000, hop: 128, channels: 16, planes: 1 })
+}
+
 /// The parameters of one of the script's encoders, as in YAML.
 fn parameters(name: &str, config: &Value) -> parameters::Encoder {
-    let mel = json!({"n_fft": 256, "hop": 128, "n_mels": 16, "f_min": 50.0, "f_max": 4000.0});
     let mut config = config.clone();
     let yaml = match name {
         "sample_cnn" | "sample_cnn_odd" => json!({"sample_cnn": config}),
@@ -24,8 +35,9 @@ fn parameters(name: &str, config: &Value) -> parameters::Encoder {
             "positions": config["num_conv_pos_embeddings"], "position_groups": config["num_conv_pos_embedding_groups"],
             "dropout": 0.0, "layer_drop": 0.0, "feature_gradient": 1.0,
         }}),
+        "transformer" => json!({"transformer": config}),
         _ => {
-            config["mel"] = mel;
+            config["mel"] = mel();
             json!({name.trim_end_matches("_hybrid"): config})
         }
     };
@@ -50,7 +62,15 @@ fn agrees(name: &str) {
     let gains: Vec<String> = text.rsplit("one of ").next().unwrap().split(", ").map(str::to_owned).collect();
     let case = &golden["encoders"][name];
     let rate = golden["front_end"]["rate"].as_u64().unwrap() as u32;
-    let encoder = Encoder::new(&parameters(name, &case["config"]), rate, &Scope::root(1, Device::Cpu));
+    let (batch, samples) =
+        (case["batch"].as_u64().unwrap() as usize, case["samples"].as_u64().unwrap() as usize);
+    let audio = audio(batch, samples);
+    let parameters = parameters(name, &case["config"]);
+    let (clips, sampling) = match parameters.takes_tokens() {
+        true => features(&audio),
+        false => (audio, Sampling::mono(rate)),
+    };
+    let encoder = Encoder::new(&parameters, sampling, &Scope::root(1, Device::Cpu));
     let mut tensors = named(&encoder);
     // The script's wav2vec 2.0 masks nothing, so it lacks this one.
     tensors.retain(|(name, _)| name != "masked_spec_embed");
@@ -69,9 +89,12 @@ fn agrees(name: &str) {
     } else {
         Pass::evaluation()
     };
-    let (batch, samples) =
-        (case["batch"].as_u64().unwrap() as usize, case["samples"].as_u64().unwrap() as usize);
-    let encoded = encoder.encode(&pass, &audio(batch, samples), None);
+    let count = clips.size()[clips.dim() - 1];
+    let masked: Vec<bool> =
+        (0..batch as i64).flat_map(|clip| (0..count).map(move |frame| (clip + frame) % 5 == 0)).collect();
+    let masked = Tensor::from_slice(&masked).reshape([batch as i64, count]);
+    let mask = parameters.takes_tokens().then_some(&masked);
+    let encoded = encoder.encode(&pass, &Clips { mask, ..Clips::of(&clips) });
     let ours = values(&encoded.vector);
     assert_close(name, &ours, &numbers(&case["embedding"]), 1e-5);
     if let Some(frames) = encoded.frames.filter(|_| case["frames"].is_object()) {
@@ -134,11 +157,114 @@ fn wav2vec2_is_hugging_faces() {
 }
 
 #[test]
+fn the_transformer_is_pytorchs() {
+    agrees("transformer");
+}
+
+#[test]
+fn features_are_what_the_front_end_gives() {
+    let audio = audio(3, 4000);
+    let (features, sampling) = features(&audio);
+    let cases = [
+        ("cnn", json!({"channels": [4, 8]})),
+        ("vggish", json!({"channels": [4, 8]})),
+        ("resnet18", json!({"channels": [4, 4, 8, 8]})),
+        (
+            "vit",
+            json!({"patches": [[8, 4], [16, 2]], "dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}),
+        ),
+    ];
+    for (name, mut parameters) in cases {
+        let vector = |parameters: &Value, sampling, clips: &Tensor| {
+            let parameters = serde_json::from_value(json!({name: parameters})).unwrap();
+            let encoder = Encoder::new(&parameters, sampling, &Scope::root(1, Device::Cpu));
+            values(&encoder.encode(&Pass::evaluation(), &Clips::of(clips)).vector)
+        };
+        let of_features = vector(&parameters, sampling, &features);
+        parameters["mel"] = mel();
+        assert_eq!(of_features, vector(&parameters, Sampling::mono(8000), &audio), "{name}");
+    }
+}
+
+#[test]
+fn every_plane_is_looked_at() {
+    let (plane, sampling) = features(&audio(2, 4000));
+    let sampling = Sampling { planes: 2, channels: 2 * sampling.channels, ..sampling };
+    let cases = [
+        json!({"cnn": {"channels": [4]}}),
+        json!({"vggish": {"channels": [4]}}),
+        json!({"resnet18": {"channels": [4, 4, 4, 4]}}),
+        json!({"vit": {"patches": [[8, 4]], "dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}}),
+        json!({"transformer": {"dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}}),
+    ];
+    for parameters in cases {
+        let encoder = serde_json::from_value(parameters.clone()).unwrap();
+        let encoder = Encoder::new(&encoder, sampling, &Scope::root(1, Device::Cpu));
+        let vector = |planes: [&Tensor; 2]| {
+            let clips = Tensor::cat(&planes, 1);
+            values(&encoder.encode(&Pass::evaluation(), &Clips::of(&clips)).vector)
+        };
+        let other = &plane * 0.5;
+        let all = [vector([&plane, &plane]), vector([&plane, &other]), vector([&other, &plane])];
+        assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{parameters}");
+    }
+}
+
+fn transformer(dropout: f64) -> Encoder {
+    let yaml = json!({"dim": 16, "depth": 2, "heads": 2, "head_dim": 8, "mlp": 32, "dropout": dropout});
+    let parameters = serde_json::from_value(json!({"transformer": yaml})).unwrap();
+    let sampling = Sampling { rate: 8000, hop: 128, channels: 16, planes: 1 };
+    Encoder::new(&parameters, sampling, &Scope::root(1, Device::Cpu))
+}
+
+#[test]
+fn the_transformer_draws_where_it_is_told_to() {
+    let (clips, _) = features(&audio(2, 4000));
+    let vector = |dropout, key: &[u8]| {
+        values(&transformer(dropout).encode(&pass(true, key), &Clips::of(&clips)).vector)
+    };
+    assert_eq!(vector(0.0, b"a"), vector(0.0, b"b"));
+    assert_ne!(vector(0.5, b"a"), vector(0.5, b"b"));
+}
+
+#[test]
+fn frames_keep_their_places_where_others_are_left_out() {
+    let (clips, _) = features(&audio(2, 4000));
+    let encoder = transformer(0.0);
+    let count = clips.size()[3];
+    // Those at 2, 3 and the last one of the first clip are left out, and three at the begin of the second.
+    let end = count as u64;
+    let dropped: [&[(u64, u64)]; 2] = [&[(2, 4), (end - 1, end)], &[(0, 3)]];
+    let dropped = dropped.map(|spans| Mask::filled(spans.into()));
+    let kept =
+        [(0..count).filter(|at| ![2, 3, count - 1].contains(at)).collect::<Vec<i64>>(), (3..count).collect()];
+    let parts: Vec<Tensor> = kept
+        .iter()
+        .enumerate()
+        .map(|(clip, kept)| clips.narrow(0, clip as i64, 1).index_select(3, &Tensor::from_slice(kept)))
+        .collect();
+    let places = Places::new(&dropped, count as usize - 3, Device::Cpu);
+    let index: Vec<i64> = Vec::try_from(places.index.flatten(0, 1)).unwrap();
+    assert_eq!((index, places.of), (kept.concat(), count));
+    let vector = |places| {
+        let clips = Tensor::cat(&parts, 0);
+        values(&encoder.encode(&Pass::evaluation(), &Clips { places, ..Clips::of(&clips) }).vector)
+    };
+    let (placed, moved) = (vector(Some(&places)), vector(None));
+    assert_ne!(placed, moved);
+    // Without a token left out the places are those of all.
+    let all = Places::new(&[Mask::default(), Mask::default()], count as usize, Device::Cpu);
+    let whole =
+        |places| values(&encoder.encode(&Pass::evaluation(), &Clips { places, ..Clips::of(&clips) }).vector);
+    assert_eq!(whole(Some(&all)), whole(None));
+}
+
+#[test]
 fn full_sizes_have_as_many_parameters() {
     let golden = golden();
     let count = |yaml: Value| -> u64 {
         let parameters: parameters::Encoder = serde_json::from_value(yaml).unwrap();
-        let encoder = Encoder::new(&parameters, 16000, &Scope::root(1, Device::Cpu));
+        let encoder = Encoder::new(&parameters, Sampling::mono(16000), &Scope::root(1, Device::Cpu));
         trained(&named(&encoder)).map(|(_, tensor)| tensor.numel() as u64).sum()
     };
     let expected = |name: &str| golden["full_size"][name].as_u64().unwrap();
@@ -156,13 +282,14 @@ fn pass(training: bool, key: &[u8]) -> Pass {
 }
 
 fn encoder(yaml: Value) -> Encoder {
-    Encoder::new(&serde_json::from_value(yaml).unwrap(), 8000, &Scope::root(1, Device::Cpu))
+    Encoder::new(&serde_json::from_value(yaml).unwrap(), Sampling::mono(8000), &Scope::root(1, Device::Cpu))
 }
 
 /// Two passes with other keys differ in training and nowhere else.
 fn draws(encoder: &Encoder) -> bool {
-    let vector =
-        |training, key: &[u8]| values(&encoder.encode(&pass(training, key), &audio(2, 4000), None).vector);
+    let vector = |training, key: &[u8]| {
+        values(&encoder.encode(&pass(training, key), &Clips::of(&audio(2, 4000))).vector)
+    };
     assert_eq!(vector(false, b"a"), vector(false, b"b"));
     assert_eq!(vector(true, b"a"), vector(true, b"a"));
     vector(true, b"a") != vector(true, b"b")
@@ -194,7 +321,7 @@ fn wav2vec2_draws_where_it_is_told_to() {
     assert!(draws(&wav2vec2(("dropout", 0.5))));
     assert!((0..20u8).any(|key| {
         let vector = |key: &[u8]| {
-            values(&wav2vec2(("layer_drop", 0.5)).encode(&pass(true, key), &audio(1, 400), None).vector)
+            values(&wav2vec2(("layer_drop", 0.5)).encode(&pass(true, key), &Clips::of(&audio(1, 400))).vector)
         };
         vector(&[key]) != vector(&[key + 1])
     }));
@@ -206,7 +333,8 @@ fn wav2vec2_scales_the_gradient_of_its_convolutions_alone() {
         let encoder = wav2vec2(("feature_gradient", scale));
         let tensors = named(&encoder);
         let leaves: Vec<&Tensor> = trained(&tensors).map(|(_, tensor)| tensor).collect();
-        let loss = encoder.encode(&Pass::evaluation(), &audio(2, 400), None).vector.square().sum(Kind::Float);
+        let loss =
+            encoder.encode(&Pass::evaluation(), &Clips::of(&audio(2, 400))).vector.square().sum(Kind::Float);
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         let names = trained(&tensors).map(|(name, _)| name.clone());
         // The vector of masked frames has no gradient where nothing is masked.
@@ -222,10 +350,12 @@ fn wav2vec2_scales_the_gradient_of_its_convolutions_alone() {
 #[test]
 fn wav2vec2_does_not_see_masked_frames() {
     let encoder = wav2vec2(("dropout", 0.0));
-    let frames = encoder.encode(&Pass::evaluation(), &audio(1, 400), None).frames.unwrap();
+    let frames = encoder.encode(&Pass::evaluation(), &Clips::of(&audio(1, 400))).frames.unwrap();
     let count = frames.context.size()[1];
     let all = Tensor::ones([1, count], (Kind::Bool, Device::Cpu));
-    let masked = |audio: &Tensor| values(&encoder.encode(&Pass::evaluation(), audio, Some(&all)).vector);
+    let masked = |audio: &Tensor| {
+        values(&encoder.encode(&Pass::evaluation(), &Clips { mask: Some(&all), ..Clips::of(audio) }).vector)
+    };
     assert_eq!(masked(&audio(1, 400)), masked(&(audio(1, 400) * 0.3 + 0.1)));
 }
 
@@ -247,7 +377,7 @@ fn a_model_of_hugging_face_loads_and_gives_the_same() {
     for source in [&theirs, &spelt] {
         tch::no_grad(|| own.iter().for_each(|(_, tensor)| drop(tensor.shallow_clone().fill_(9.0))));
         assert_eq!(crate::parameters::load_known(&own, source).unwrap(), Vec::<String>::new());
-        let frames = encoder.encode(&Pass::evaluation(), &audio(3, 1000), None).frames.unwrap();
+        let frames = encoder.encode(&Pass::evaluation(), &Clips::of(&audio(3, 1000))).frames.unwrap();
         let first = values(&frames.context.get(0));
         assert_close("last hidden state", &first, &numbers(&golden["last_hidden_state"]), 1e-4);
     }

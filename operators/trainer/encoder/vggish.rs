@@ -1,10 +1,11 @@
 use burn::module::Module;
 use etude_learning::encoder as parameters;
-use tch::{Kind, Tensor};
+use etude_pipeline::flow::Sampling;
+use tch::Kind;
 
+use super::front_end::FrontEnd;
 use super::residual::Residual;
-use super::spectrogram::Mel;
-use super::{Encoded, Network};
+use super::{Clips, Encoded, Network};
 use crate::pass::Pass;
 use crate::scope::Scope;
 
@@ -12,24 +13,26 @@ use crate::scope::Scope;
 #[derive(Module, Debug)]
 pub struct Vggish {
     #[module(skip)]
-    mel: Mel,
+    front_end: FrontEnd,
     blocks: Vec<Residual>,
 }
 
 impl Vggish {
-    pub fn new(parameters: &parameters::Vggish, rate: u32, scope: &Scope) -> Self {
-        let channels = &parameters.channels;
-        let blocks = std::iter::once(&1).chain(channels).zip(channels).enumerate();
+    pub fn new(parameters: &parameters::Vggish, sampling: Sampling, scope: &Scope) -> Self {
+        let front_end = FrontEnd::new(parameters.mel.as_ref(), sampling, scope.device());
+        let (planes, channels) = (front_end.planes(), &parameters.channels);
+        let blocks = std::iter::once(&planes).chain(channels).zip(channels).enumerate();
         let blocks = blocks.map(|(index, (inputs, outputs))| {
             Residual::new(&scope.at("blocks").at(index), [*inputs, *outputs], 1, true)
         });
-        Self { mel: Mel::new(&parameters.mel, rate, scope.device()), blocks: blocks.collect() }
+        let blocks = blocks.collect();
+        Self { front_end, blocks }
     }
 }
 
 impl Network for Vggish {
-    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
-        let image = self.mel.forward(audio).unsqueeze(1);
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
+        let image = self.front_end.image(clips.values);
         let features = self.blocks.iter().fold(image, |features, block| {
             block.forward(pass, &features).max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
         });

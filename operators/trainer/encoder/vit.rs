@@ -1,25 +1,26 @@
 use burn::module::Module;
 use etude_learning::encoder as parameters;
+use etude_pipeline::flow::Sampling;
 use tch::{Device, Kind, Tensor};
 
-use super::spectrogram::Mel;
-use super::{Encoded, Network};
-use crate::layer::{LayerNorm, Linear, attention, beside};
-use crate::pass::{Pass, f32};
+use super::block::{Block, Sizes};
+use super::front_end::FrontEnd;
+use super::{Clips, Encoded, Network};
+use crate::layer::{LayerNorm, Linear};
+use crate::pass::Pass;
 use crate::scope::Scope;
 
 /// Patches, pre-norm blocks, and the mean over the patches.
 #[derive(Module, Debug)]
 pub struct Vit {
     #[module(skip)]
-    mel: Mel,
+    front_end: FrontEnd,
     #[module(skip)]
     patches: Vec<[usize; 2]>,
     embeddings: Vec<Embedding>,
-    layers: Vec<Layer>,
+    layers: Vec<Block>,
     norm: LayerNorm,
     drop: f64,
-    dropout: f64,
 }
 
 /// From the values of a patch to its vector.
@@ -30,54 +31,37 @@ struct Embedding {
     norm2: LayerNorm,
 }
 
-/// Attention and a perceptron, each behind its norm and beside a shortcut.
-#[derive(Module, Debug)]
-struct Layer {
-    norm1: LayerNorm,
-    qkv: Linear,
-    out: Linear,
-    norm2: LayerNorm,
-    linear1: Linear,
-    linear2: Linear,
-    heads: usize,
-}
-
 impl Vit {
-    pub fn new(parameters: &parameters::Vit, rate: u32, scope: &Scope) -> Self {
-        let dim = parameters.dim;
+    pub fn new(parameters: &parameters::Vit, sampling: Sampling, scope: &Scope) -> Self {
+        let front_end = FrontEnd::new(parameters.mel.as_ref(), sampling, scope.device());
+        let (planes, dim) = (front_end.planes(), parameters.dim);
         let embedding = |(index, [height, width]): (usize, &[usize; 2])| {
             let scope = scope.at("embeddings").at(index);
             Embedding {
-                norm1: LayerNorm::new(&scope.at("norm1"), height * width),
-                projection: Linear::new(&scope.at("projection"), height * width, dim, true),
+                norm1: LayerNorm::new(&scope.at("norm1"), planes * height * width),
+                projection: Linear::new(&scope.at("projection"), planes * height * width, dim, true),
                 norm2: LayerNorm::new(&scope.at("norm2"), dim),
             }
         };
-        let layer = |index: usize| {
-            let scope = scope.at("layers").at(index);
-            let inner = parameters.heads * parameters.head_dim;
-            Layer {
-                norm1: LayerNorm::new(&scope.at("norm1"), dim),
-                qkv: Linear::new(&scope.at("qkv"), dim, 3 * inner, false),
-                out: Linear::new(&scope.at("out"), inner, dim, false),
-                norm2: LayerNorm::new(&scope.at("norm2"), dim),
-                linear1: Linear::new(&scope.at("linear1"), dim, parameters.mlp, true),
-                linear2: Linear::new(&scope.at("linear2"), parameters.mlp, dim, true),
-                heads: parameters.heads,
-            }
+        let sizes = Sizes {
+            dim,
+            heads: parameters.heads,
+            head_dim: parameters.head_dim,
+            mlp: parameters.mlp,
+            dropout: parameters.dropout,
         };
+        let layer = |index: usize| Block::new(&scope.at("layers").at(index), sizes);
         Self {
-            mel: Mel::new(&parameters.mel, rate, scope.device()),
+            front_end,
             patches: parameters.patches.clone(),
             embeddings: parameters.patches.iter().enumerate().map(embedding).collect(),
             layers: (0..parameters.depth).map(layer).collect(),
             norm: LayerNorm::new(&scope.at("norm"), dim),
             drop: parameters.drop,
-            dropout: parameters.dropout,
         }
     }
 
-    /// `[batch, bands, frames]` to `[batch, dim]`, by patches of one size.
+    /// `[batch, planes, bins, frames]` to `[batch, dim]`, by patches of one size.
     fn embed(
         &self,
         pass: &Pass,
@@ -85,18 +69,17 @@ impl Vit {
         [height, width]: [usize; 2],
         embedding: &Embedding,
     ) -> Tensor {
-        let (height, width) = (height as i64, width as i64);
-        let (batch, rows, columns) = (image.size()[0], image.size()[1] / height, image.size()[2] / width);
-        let grid = image.narrow(1, 0, rows * height).narrow(2, 0, columns * width);
-        let grid = grid.reshape([batch, rows, height, columns, width]).transpose(2, 3);
-        let patches = grid.reshape([batch, rows * columns, height * width]);
+        let (height, width, size) = (height as i64, width as i64, image.size());
+        let (batch, planes, rows, columns) = (size[0], size[1], size[2] / height, size[3] / width);
+        let grid = image.narrow(2, 0, rows * height).narrow(3, 0, columns * width);
+        let grid = grid.reshape([batch, planes, rows, height, columns, width]).permute([0, 2, 4, 1, 3, 5]);
+        let patches = grid.reshape([batch, rows * columns, planes * height * width]);
         let tokens = embedding.projection.forward(pass, &embedding.norm1.forward(&patches));
         let tokens = embedding.norm2.forward(&tokens);
         let dim = tokens.size()[2];
         let tokens = tokens + positions(rows, columns, dim, image.device());
         let tokens = self.drop(pass, tokens);
-        let tokens =
-            self.layers.iter().fold(tokens, |tokens, layer| layer.forward(pass, &tokens, self.dropout));
+        let tokens = self.layers.iter().fold(tokens, |tokens, layer| layer.forward(pass, &tokens));
         self.norm.forward(&tokens).mean_dim(1i64, false, Kind::Float)
     }
 
@@ -124,20 +107,9 @@ impl Vit {
     }
 }
 
-impl Layer {
-    fn forward(&self, pass: &Pass, tokens: &Tensor, dropout: f64) -> Tensor {
-        let parts = self.qkv.forward(pass, &self.norm1.forward(tokens)).chunk(3, 2);
-        let mixed = attention(pass, [&parts[0], &parts[1], &parts[2]], self.heads, dropout);
-        let tokens = beside(tokens, pass.dropout(f32(&self.out.forward(pass, &mixed)), dropout));
-        let inner = self.linear1.forward(pass, &self.norm2.forward(&tokens)).gelu("none");
-        let inner = self.linear2.forward(pass, &pass.dropout(inner, dropout));
-        beside(&tokens, pass.dropout(f32(&inner), dropout))
-    }
-}
-
 impl Network for Vit {
-    fn encode(&self, pass: &Pass, audio: &Tensor, _: Option<&Tensor>) -> Encoded {
-        let image = self.mel.forward(audio);
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
+        let image = self.front_end.image(clips.values);
         let sizes = self.patches.iter().zip(&self.embeddings);
         let vectors: Vec<Tensor> =
             sizes.map(|(size, embedding)| self.embed(pass, &image, *size, embedding)).collect();

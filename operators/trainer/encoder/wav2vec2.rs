@@ -1,8 +1,9 @@
 use burn::module::Module;
 use etude_learning::encoder as parameters;
+use etude_pipeline::flow::Sampling;
 use tch::{Kind, Tensor};
 
-use super::{Encoded, Frames, Network};
+use super::{Clips, Encoded, Frames, Network};
 use crate::layer::{Conv1d, GroupNorm, LayerNorm, Linear, attention, beside};
 use crate::pass::{Pass, f32};
 use crate::scope::Scope;
@@ -99,7 +100,7 @@ struct FeedForward {
 }
 
 impl Wav2vec2 {
-    pub fn new(parameters: &parameters::Wav2vec2, _: u32, scope: &Scope) -> Self {
+    pub fn new(parameters: &parameters::Wav2vec2, _: Sampling, scope: &Scope) -> Self {
         let dim = parameters.dim;
         let inputs = std::iter::once(&1).chain(&parameters.channels);
         let shapes = inputs.zip(&parameters.channels).zip(parameters.kernels.iter().zip(&parameters.strides));
@@ -222,9 +223,9 @@ impl Layer {
 }
 
 impl Network for Wav2vec2 {
-    fn encode(&self, pass: &Pass, audio: &Tensor, mask: Option<&Tensor>) -> Encoded {
+    fn encode(&self, pass: &Pass, clips: &Clips<'_>) -> Encoded {
         let convolved =
-            self.feature_extractor.conv_layers.iter().fold(audio.unsqueeze(1), |signal, layer| {
+            self.feature_extractor.conv_layers.iter().fold(clips.values.unsqueeze(1), |signal, layer| {
                 let signal = layer.conv.forward(pass, &signal);
                 match &layer.layer_norm {
                     Some(norm) => norm.forward(&signal).gelu("none"),
@@ -236,7 +237,7 @@ impl Network for Wav2vec2 {
         let frames = f32(&self.feature_projection.projection.forward(pass, &features));
         let frames = pass.dropout(frames, self.dropout);
         let features = pass.dropout(features, self.dropout);
-        let frames = match mask {
+        let frames = match clips.mask {
             Some(mask) => tensor(&self.masked_spec_embed).where_self(&mask.unsqueeze(-1), &frames),
             None => frames,
         };

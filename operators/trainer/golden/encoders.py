@@ -143,15 +143,37 @@ class Vit(nn.Module):
         grid = image[:, :rows * h, :columns * w].reshape(-1, rows, h, columns, w)
         patches = grid.transpose(2, 3).reshape(-1, rows * columns, h * w)
         x = embedding["norm2"](embedding["projection"](embedding["norm1"](patches)))
-        x = x + positions(rows, columns, x.shape[2]).to(x.dtype)
+        return self.through(x + positions(rows, columns, x.shape[2]).to(x.dtype)).mean(dim=1)
+
+    def through(self, x):
         for layer in self.layers:
             x = x + self.attention(layer, layer["norm1"](x))
             x = x + layer["linear2"](functional.gelu(layer["linear1"](layer["norm2"](x))))
-        return self.norm(x).mean(dim=1)
+        return self.norm(x)
 
     def forward(self, samples):
         image = front_end(samples).squeeze(1)
         return torch.cat([self.embed(image, *each) for each in zip(self.patches, self.embeddings)], dim=1)
+
+
+class Transformer(Vit):
+    """Frames of the front-end to vectors, a learned one where (clip + frame) % 5 is 0, sines and cosines of their
+    places (Vaswani et al. 2017, section 3.5), pre-norm blocks; [batch, samples]."""
+
+    def __init__(self, dim, depth, heads, head_dim, mlp):
+        super().__init__([], dim, depth, heads, head_dim, mlp)
+        self.projection = nn.Linear(MELS, dim)
+        self.mask_token = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, samples):
+        frames = self.projection(front_end(samples).squeeze(1).transpose(1, 2))
+        batch, count, dim = frames.shape
+        masked = (torch.arange(batch).unsqueeze(1) + torch.arange(count)) % 5 == 0
+        frames = torch.where(masked.unsqueeze(-1), self.mask_token, frames)
+        phase = torch.arange(count).unsqueeze(1) / 10000 ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+        waves = torch.stack([phase.sin(), phase.cos()], dim=-1).flatten(1)
+        self.frames = self.through(frames + waves.to(frames.dtype))
+        return self.frames.mean(dim=1)
 
 
 class Wav2Vec2(transformers.Wav2Vec2Model):
@@ -248,6 +270,7 @@ def main():
             "vit": case(Vit, 2048, patches=[[8, 4]], **vit),
             "vit_hybrid": case(Vit, 2048, patches=[[8, 4], [16, 2]], **vit),
             "wav2vec2": case(Wav2Vec2, 1000, train=False, **wav2vec2),
+            "transformer": case(Transformer, 2048, **vit),
         },
         "full_size": full_size(),
     })

@@ -3,7 +3,7 @@ use std::f64::consts::PI;
 use burn::module::Module;
 use tch::Tensor;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Clips, Encoder};
 use crate::head::Perceptron;
 use crate::pass::Pass;
 use crate::torch::{Named, named, trained};
@@ -30,9 +30,9 @@ impl Teacher {
         teacher
     }
 
-    /// Audio `[batch, samples]` to projections, without a gradient.
-    pub fn project(&self, pass: &Pass, audio: &Tensor) -> Tensor {
-        tch::no_grad(|| self.projector.forward(pass, &self.encoder.encode(pass, audio, None).vector))
+    /// Clips to projections, without a gradient.
+    pub fn project(&self, pass: &Pass, clips: &Clips<'_>) -> Tensor {
+        tch::no_grad(|| self.projector.forward(pass, &self.encoder.encode(pass, clips).vector))
     }
 
     /// Follows the student: its trained values move by 1 − `decay` of the way to the student's.

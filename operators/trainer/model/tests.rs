@@ -26,13 +26,13 @@ fn train(more: Value) -> Train {
 }
 
 fn model(train: &Train) -> Model {
-    Model::new(train, 2, 8000, &Scope::root(1, Device::Cpu))
+    Model::new(train, 2, Sampling::mono(8000), &Scope::root(1, Device::Cpu))
 }
 
 fn batch(views: usize, samples: usize) -> Batch {
     let clips = 4 / views as i64;
     let (clips, items) = ((0..clips).collect(), (0..clips).collect());
-    Batch { audio: audio(4, samples), views, clips, items, masks: None }
+    Batch { values: audio(4, samples), views, clips, items, masks: None, masking: Masking::None }
 }
 
 fn pass(precision: Precision) -> Pass {
@@ -117,8 +117,8 @@ fn every_objective_reaches_the_encoder() {
         train.objective.check().unwrap();
         let views = if train.objective.needs().mask { 1 } else { 2 };
         let scope = Scope::root(1, Device::Cpu);
-        let model = Model::new(&train, 4, 8000, &scope);
-        let teacher = model.teacher(&train, 8000, &scope);
+        let model = Model::new(&train, 4, Sampling::mono(8000), &scope);
+        let teacher = model.teacher(&train, Sampling::mono(8000), &scope);
         let tensors = named(&model);
         let leaves: Vec<Tensor> = trained(&tensors).map(|(_, tensor)| tensor.shallow_clone()).collect();
         let step = model.step(&pass(Precision::F32), &batch(views, 2048), teacher.as_ref()).unwrap();
@@ -128,6 +128,55 @@ fn every_objective_reaches_the_encoder() {
         assert!(values(&gradients[first]).iter().any(|value| *value != 0.0), "{case}");
         for ((name, _), gradient) in trained(&tensors).zip(&gradients) {
             assert!(gradient.defined(), "{case}: nothing reaches {name}");
+        }
+    }
+}
+
+/// Masked frames of features are predicted: each objective of such reaches all weights, with masks that are drawn, that
+/// come with the clips, and of which a first view tells what was there.
+#[test]
+fn masked_features_are_predicted() {
+    let transformer = json!({"transformer": {"dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}});
+    let quantizer = json!({"entries": 8, "dim": 8, "projection": 8});
+    let cases = [
+        (json!({"masked_mse": {}}), Value::Null),
+        (json!({"masked_cross_entropy": {"size": 16}}), Value::Null),
+        (json!({"info_nce": {"negatives": 5}}), quantizer),
+    ];
+    let sampling = Sampling { rate: 8000, hop: 128, channels: 16, planes: 2 };
+    let values_of = |batch: &Batch, objective: &Value, quantizer: &Value| {
+        let more = json!({"encoder": transformer, "projector": null, "objective": objective,
+            "mask": {"length": 3}, "quantizer": quantizer});
+        let train = train(more);
+        let model = Model::new(&train, 4, sampling, &Scope::root(1, Device::Cpu));
+        let tensors = named(&model);
+        let step = model.step(&pass(Precision::F32), batch, None).unwrap();
+        let leaves: Vec<&Tensor> = trained(&tensors).map(|(_, tensor)| tensor).collect();
+        let gradients = Tensor::run_backward(&[&step.loss.value], &leaves, false, false);
+        for ((name, _), gradient) in trained(&tensors).zip(&gradients) {
+            // What is filled is seen as it is.
+            let unseen = batch.masking == Masking::Filled && name.ends_with("mask_token");
+            assert!(gradient.defined() != unseen, "{objective}: nothing reaches {name}");
+        }
+        values(&step.loss.value)[0]
+    };
+    let clips = audio(4, 16 * 30).reshape([4, 2, 8, 30]);
+    let spans: [&[(u64, u64)]; 4] = [&[(3, 9)], &[(0, 4), (10, 12)], &[(24, 30)], &[(5, 11)]];
+    let marked: Vec<flow::Mask> = spans.map(|spans| flow::Mask::marked(spans.into())).into();
+    let filled: Vec<flow::Mask> = spans.map(|spans| flow::Mask::filled(spans.into())).into();
+    for (objective, quantizer) in &cases {
+        let batch = |views: usize, masks, masking| {
+            let clips_of_view: Vec<i64> = (0..4 / views as i64).collect();
+            let values = clips.shallow_clone();
+            Batch { values, views, clips: clips_of_view.clone(), items: clips_of_view, masks, masking }
+        };
+        let drawn = values_of(&batch(1, None, Masking::None), objective, quantizer);
+        let whole = values_of(&batch(1, Some(marked.clone()), Masking::Marked), objective, quantizer);
+        assert!(drawn.is_finite() && whole.is_finite() && drawn != whole, "{objective}");
+        if quantizer.is_null() {
+            let pair = values_of(&batch(2, Some(filled.clone()), Masking::Filled), objective, quantizer);
+            let mixed = values_of(&batch(2, Some(marked.clone()), Masking::Mixed), objective, quantizer);
+            assert!(pair.is_finite() && mixed.is_finite() && pair != mixed, "{objective}");
         }
     }
 }
@@ -147,8 +196,8 @@ fn weights_of_a_sum_count() {
 fn a_teacher_begins_as_the_student_and_follows_it() {
     let train = train(json!({"objective": {"byol": {}}}));
     let scope = Scope::root(1, Device::Cpu);
-    let model = Model::new(&train, 2, 8000, &scope);
-    let teacher = model.teacher(&train, 8000, &scope).unwrap();
+    let model = Model::new(&train, 2, Sampling::mono(8000), &scope);
+    let teacher = model.teacher(&train, Sampling::mono(8000), &scope).unwrap();
     let (student, own) = (named(&model), named(&teacher));
     let weight = |tensors: &Named| {
         let (_, tensor) = tensors.iter().find(|(name, _)| name == "projector.layers.0.weight").unwrap();

@@ -13,10 +13,12 @@ mod multi_positive;
 mod nt_xent;
 mod simsiam;
 mod sogclr;
+mod target;
 mod vicreg;
 
 use burn::module::Module;
 use etude_learning::objective as parameters;
+use etude_pipeline::flow::Sampling;
 use tch::{Kind, Tensor};
 
 use crate::encoder::Frames;
@@ -30,8 +32,8 @@ pub struct Setting {
     pub clips: usize,
     /// Values of a projection.
     pub outputs: usize,
-    /// Samples a second.
-    pub rate: u32,
+    /// The clips.
+    pub sampling: Sampling,
     /// The encoder's frames.
     pub frames: Option<etude_learning::encoder::Frames>,
 }
@@ -57,8 +59,8 @@ pub struct Outputs {
     pub masked: Option<Masked>,
     /// The masked frames before the transformer, quantised.
     pub quantised: Option<Quantised>,
-    /// `[batch, samples]`.
-    pub audio: Tensor,
+    /// The clips as they are without a mask, `[batch, samples]` or `[batch, planes, bins, frames]`.
+    pub whole: Tensor,
 }
 
 /// A loss, and what is measured beside it: tensors of one value.

@@ -241,7 +241,7 @@ fn a_row_of_zeros_keeps_everything_finite() {
 fn codes_of_a_random_quantiser_are_those_of_the_nearest_vector() {
     let yaml = serde_json::json!({"codebooks": 2, "size": 50, "dim": 4, "n_mels": 8});
     let frames = etude_learning::encoder::Frames { field: 400, hop: 320, features: 8, width: 16 };
-    let setting = Setting { clips: 1, outputs: 0, rate: 16000, frames: Some(frames) };
+    let setting = Setting { clips: 1, outputs: 0, sampling: Sampling::mono(16000), frames: Some(frames) };
     let parameters = serde_json::from_value(yaml).unwrap();
     let scope = Scope::root(3, tch::Device::Cpu);
     let quantiser = masked_cross_entropy::MaskedCrossEntropy::new(&parameters, &setting, &scope);

@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use etude_pipeline::flow::Sampling;
+
 use super::setting::Setting;
 use crate::data::Loaded;
 use crate::say;
@@ -56,7 +58,9 @@ impl Live {
     /// Tells that a step was taken.
     pub fn step(&mut self, setting: &Setting, steps: u64, metrics: &Metrics) {
         let batch = setting.plan.clips as u64 * setting.accumulate();
-        let clip = setting.plan.samples as f64 * setting.plan.views as f64 / f64::from(setting.rate.max(1));
+        let Sampling { rate, hop, .. } = setting.plan.sampling;
+        let frames = setting.plan.frames as f64 * setting.plan.views as f64;
+        let clip = frames * f64::from(hop) / f64::from(rate.max(1));
         let usize = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         say::progress(usize(steps), usize(setting.total), (steps * batch) as f64 * clip);
         if self.told.elapsed() < EVERY {

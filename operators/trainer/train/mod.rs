@@ -49,7 +49,8 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     if let Some(teacher) = &trainer.teacher {
         save(&parameters::read(&named(teacher))?, &job.output, TEACHER)?;
     }
-    Description::new(&setting.train, setting.rate, setting.weights_seed, setting.total).write(&job.output)?;
+    Description::new(&setting.train, setting.plan.sampling, setting.weights_seed, setting.total)
+        .write(&job.output)?;
     Ok(progress.report)
 }
 

@@ -17,8 +17,6 @@ pub struct Setting {
     pub stage: String,
     /// Names the initial weights.
     pub weights_seed: u64,
-    /// Samples a second.
-    pub rate: u32,
     /// Clips of the data.
     pub clips: usize,
     pub plan: Plan,
@@ -48,7 +46,7 @@ impl Setting {
             )));
         }
         let first = clips.first()?;
-        let (rate, samples) = (first[0].header.rate, first[0].samples.len());
+        let (sampling, frames) = (first[0].header.sampling(), first[0].frames);
         let views = first.len();
         let init = match job.inputs("init_from").first() {
             Some(stage) => Some(stage.folder()?.join(TRAINED)),
@@ -63,7 +61,9 @@ impl Setting {
             unit: train.unit,
             clips: train.batch,
             views,
-            samples,
+            frames,
+            sampling,
+            masking: clips.signal.masking,
             pairs: train.objective.needs().mask && views == 2,
             per_epoch: per_epoch * train.accumulate as u64,
         };
@@ -72,7 +72,6 @@ impl Setting {
             device,
             seed: job.seed,
             stage: job.stage.clone(),
-            rate,
             clips: count,
             plan,
             per_epoch,

@@ -35,12 +35,12 @@ impl Trainer {
         let train = &setting.train;
         memory::check(setting)?;
         let scope = Scope::root(setting.weights_seed, setting.device);
-        let model = Model::new(train, setting.clips, setting.rate, &scope);
+        let model = Model::new(train, setting.clips, setting.plan.sampling, &scope);
         let tensors = named(&model);
         if let Some(path) = &setting.init {
             begin_with(path, &tensors)?;
         }
-        let teacher = model.teacher(train, setting.rate, &scope);
+        let teacher = model.teacher(train, setting.plan.sampling, &scope);
         let base = train.optimizer.chosen().learning_rate();
         Ok(Self {
             optimizer: Optimizer::new(&train.optimizer, &tensors),
@@ -75,15 +75,16 @@ impl Trainer {
                 &number.to_le_bytes(),
             ];
             let pass = Pass::training(train.precision, step, &key);
-            let rows = (loaded.clips.len() * setting.plan.views) as i64;
-            let audio = Tensor::from_slice(&loaded.samples).reshape([rows, -1]).to_device(setting.device);
-            let audio = mix(train, &audio, setting.plan.views, setting.rate, &pass);
+            let (plan, rows) = (&setting.plan, loaded.clips.len() * setting.plan.views);
+            let values = Tensor::from_slice(&loaded.values).reshape(plan.shape(rows));
+            let values = values.to_device(setting.device);
             let batch = Batch {
-                audio,
-                views: setting.plan.views,
+                values: mix(train, &values, plan.views, plan.sampling.rate, &pass),
+                views: plan.views,
                 clips: loaded.clips,
                 items: loaded.items,
                 masks: loaded.masks,
+                masking: plan.masking,
             };
             let done = self.model.step(&pass, &batch, self.teacher.as_ref())?;
             let loss = done.loss.value / share;
@@ -97,7 +98,7 @@ impl Trainer {
                 measured.watch(&done.vectors, done.projections.as_ref(), setting.plan.views);
             }
             measured.names.extend(loaded.names);
-            measured.rows = rows as usize;
+            measured.rows = rows;
         }
         if let Some(length) = clip_norm(&mut gradients, train.clip_norm) {
             measured.add("gradient_norm", &length);
@@ -133,13 +134,15 @@ impl Trainer {
 }
 
 /// Gives a model the weights of a file, which has to have those of the encoder: all but the vector that stands for
-/// masked frames.
+/// frames that are not seen.
 fn begin_with(path: &Path, tensors: &Named) -> Result<(), Error> {
     let source = checkpoint::read(path)?;
     let named =
         |error: Error| Error::Checkpoint(format!("the weights to begin with, {}: {error}", path.display()));
     let lacking = parameters::load_known(tensors, &source).map_err(named)?;
-    let encoder = |name: &&String| name.starts_with("encoder.") && !name.ends_with(".masked_spec_embed");
+    let unseen = [".masked_spec_embed", ".mask_token"];
+    let encoder =
+        |name: &&String| name.starts_with("encoder.") && !unseen.iter().any(|unseen| name.ends_with(unseen));
     if let Some(first) = lacking.iter().find(encoder) {
         return Err(Error::Checkpoint(format!(
             "the weights to begin with, {}, are of another architecture: {} of the {} tensors of `encoder` are missing, the \

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Invalid};
 use crate::error::Error;
 use crate::event::Reporter;
-use crate::flow::{Block, Flow, Header};
+use crate::flow::{Block, Flow, Header, SignalType};
 use crate::place::{Place, Source};
 use crate::store::Counts;
 
@@ -325,6 +325,8 @@ pub struct SignalInput {
     pub items: Vec<(usize, u64, u64)>,
     /// Rows that are views of one clip; they follow each other.
     pub views: u32,
+    /// The signals at the end of the chain.
+    pub signal: Box<SignalType>,
     /// The materialising operator, which knows how to read them.
     pub store: Link,
     /// The item operators below the shards.

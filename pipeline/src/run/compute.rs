@@ -490,6 +490,10 @@ impl Engine {
             Flow::Signal(signal) => DatasetInput::Signal(SignalInput {
                 stage,
                 views: signal.views,
+                signal: match feed.chain.last().map(|stage| &pipeline.stages[*stage].flow) {
+                    Some(Flow::Signal(last)) => Box::new(last.clone()),
+                    _ => Box::new(signal.clone()),
+                },
                 shards: files,
                 items: snapshot.items.iter().map(|entry| (entry.file, entry.first, entry.rows)).collect(),
                 store: head.link(),

@@ -54,6 +54,7 @@ fn input(shards: Vec<PathBuf>, items: Vec<(usize, u64, u64)>) -> DatasetInput {
         shards,
         items,
         views: 1,
+        signal: Box::new(SignalType::audio(None, None, Unit::Clip)),
         store,
         chain: Vec::new(),
     })

@@ -1,0 +1,194 @@
+//! Features and tokens as what encoders are trained on, through the program, on real music.
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by ending")]
+
+mod common;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::Float64Type;
+use common::{etude, finished, some_music, stderr, stdout};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+const ABOVE: &str = r#"
+seed: 7
+stages:
+  files:  {op: scan, path: music}
+  audio:  {op: decode, channels: mono}
+  at8k:   {op: resample, rate: 8000}
+  clips:  {op: segment, seconds: 2}
+"#;
+const SHARDS: &str = "  kept: {op: shards, codec: f32}\n";
+const MEL: &str = "  bands: {op: mel, n_fft: 256, hop: 128, n_mels: 32, standardise: clip}\n";
+
+fn run(folder: &Path, parts: &[&str]) {
+    std::fs::write(folder.join("p.yaml"), ABOVE.to_owned() + &parts.concat()).unwrap();
+    finished(etude(folder).args(["run", "p.yaml"]));
+}
+
+fn refused(folder: &Path, parts: &[&str]) -> String {
+    std::fs::write(folder.join("p.yaml"), ABOVE.to_owned() + &parts.concat()).unwrap();
+    let output = etude(folder).args(["check", "p.yaml"]).output().unwrap();
+    assert!(!output.status.success(), "{parts:?}");
+    stderr(&output)
+}
+
+/// A file that a stage has left.
+fn file(folder: &Path, stage: &str, name: &str) -> PathBuf {
+    let paths = stdout(&etude(folder).args(["path", "p.yaml", stage]).output().unwrap());
+    folder.join(paths.lines().find(|path| path.ends_with(name)).unwrap())
+}
+
+fn column(path: &Path, name: &str) -> Vec<ArrayRef> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    reader.build().unwrap().map(|batch| batch.unwrap().column_by_name(name).unwrap().clone()).collect()
+}
+
+/// The loss of each step.
+fn losses(folder: &Path) -> Vec<f64> {
+    let parts = column(&file(folder, "model", "metrics.parquet"), "loss");
+    parts.iter().flat_map(|part| part.as_primitive::<Float64Type>().values().to_vec()).collect()
+}
+
+fn falls(folder: &Path) {
+    let loss = losses(folder);
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    let (first, last) = (mean(&loss[..8]), mean(&loss[loss.len() - 8..]));
+    assert!(last < 0.9 * first, "{first} {last}");
+}
+
+#[test]
+fn kept_or_made_anew_the_weights_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    let views = "  crops: {op: crop, seconds: 1, views: 2}\n";
+    let hidden = "  hidden: {op: spec_augment, time_width: [0, 8], frequency_width: [0, 6], views: [1]}\n";
+    let train = "  model: {op: train, encoder: {cnn: {channels: [8, 16]}}, objective: {nt_xent: {}}, mixup: {}, batch: 16, \
+                 epochs: 1}\n";
+    let weights = |parts: &[&str]| {
+        run(folder.path(), parts);
+        std::fs::read(file(folder.path(), "model", "model.safetensors")).unwrap()
+    };
+    let online = weights(&[SHARDS, views, MEL, hidden, train]);
+    assert!(weights(&[views, MEL, hidden, SHARDS, train]) == online);
+    assert!(weights(&[views, MEL, SHARDS, hidden, train]) == online);
+    // The bands count: without the masks over them they are others.
+    assert!(weights(&[SHARDS, views, MEL, train]) != online);
+    // Planes are the channels of the image: real and imaginary parts.
+    let stft = "  bands: {op: stft, n_fft: 256, hop: 128, values: complex}\n";
+    run(folder.path(), &[SHARDS, views, stft, train, "  vectors: {op: embed, from: bands, model: model}\n"]);
+    assert!(losses(folder.path()).iter().all(|loss| loss.is_finite()));
+}
+
+#[test]
+fn masked_tokens_are_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    let transformer = "encoder: {transformer: {dim: 32, depth: 1, heads: 2, head_dim: 16, mlp: 64}}";
+    let rest = "optimizer: {adam_w: {learning_rate: 0.003}}, clip_norm: 5, batch: 16, epochs: 8";
+    let tokens = "  tokens: {op: patchify, bins: 8, frames: 8}\n";
+    let embed = "  vectors: {op: embed, from: tokens, model: model}\n";
+    // BERT's masks, of which the first view tells what was there.
+    let masked = "  both: {op: crop, views: 2}\n  masked: {op: bert_mask, p: 0.3, views: [1]}\n";
+    let train = format!("  model: {{op: train, {transformer}, objective: {{masked_mse: {{}}}}, {rest}}}\n");
+    run(folder.path(), &[SHARDS, MEL, tokens, masked, &train, embed]);
+    falls(folder.path());
+    let learned = masked.replace("p: 0.3", "p: 0.3, fill: learned");
+    run(folder.path(), &[SHARDS, MEL, tokens, &learned, &train, embed]);
+    falls(folder.path());
+    // The transformer's own vector for what it does not see; codes of the tokens are predicted.
+    let marked = "  masked: {op: mask, pattern: {spans: {p: 0.1, length: 3}}, fill: learned}\n";
+    let train = format!(
+        "  model: {{op: train, {transformer}, objective: {{masked_cross_entropy: {{size: 32}}}}, {rest}}}\n"
+    );
+    run(folder.path(), &[SHARDS, MEL, tokens, marked, &train, embed]);
+    falls(folder.path());
+    // Frames of features are tokens too, and masks can be drawn by the training.
+    let train = format!(
+        "  model: {{op: train, {transformer}, objective: {{masked_mse: {{}}}}, mask: {{length: 4}}, {rest}}}\n"
+    );
+    run(folder.path(), &[SHARDS, MEL, &train]);
+    falls(folder.path());
+}
+
+#[test]
+fn some_tokens_are_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    // Myna's: two views of one clip, of each of which most tokens are left out; vectors of the whole.
+    let above = "  both: {op: crop, views: 2}\n  tokens: {op: patchify, bins: 8, frames: 8}\n";
+    let drop = "  some: {op: drop_tokens, ratio: 0.75}\n";
+    let train = "  model: {op: train, encoder: {transformer: {dim: 32, depth: 1, heads: 2, head_dim: 16, mlp: 64}}, objective: \
+                 {nt_xent: {temperature: 0.1}}, optimizer: {adam_w: {learning_rate: 0.003}}, batch: 16, epochs: 8}\n";
+    let whole =
+        "  all: {op: patchify, from: bands, bins: 8, frames: 8}\n  vectors: {op: embed, model: model}\n";
+    let some = "  fewer: {op: embed, from: some, model: model}\n";
+    run(folder.path(), &[SHARDS, MEL, above, drop, train, whole, some]);
+    falls(folder.path());
+    let count = |stage: &str| {
+        let parts = column(&file(folder.path(), stage, ".parquet"), "view");
+        parts.iter().map(|part| part.len()).sum::<usize>()
+    };
+    assert_eq!(count("fewer"), 2 * count("vectors"));
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    let train = |encoder: &str, more: &str| {
+        format!("  model: {{op: train, encoder: {encoder}, batch: 16, epochs: 1, {more}}}\n")
+    };
+    let views = "  crops: {op: crop, seconds: 1, views: 2}\n";
+    let nt_xent = "objective: {nt_xent: {}}";
+    let told = |parts: &[&str], words: &str| {
+        let text = refused(folder.path(), parts);
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    };
+    let features = "features of 32 values every 128 samples of 8000 Hz";
+    told(
+        &[SHARDS, views, MEL, &train("{cnn: {mel: {}}}", nt_xent)],
+        &format!("`mel` is not used: the clips are {features} already"),
+    );
+    for encoder in ["sample_cnn", "wav2vec2"] {
+        told(&[SHARDS, views, MEL, &train(encoder, nt_xent)], &format!("expects audio, not {features}"));
+    }
+    told(&[SHARDS, views, &train("transformer", nt_xent)], "expects features or tokens");
+    let tokens = "  tokens: {op: patchify, bins: 8, frames: 8}\n";
+    told(
+        &[SHARDS, views, MEL, tokens, &train("cnn", nt_xent)],
+        "the encoder `transformer` takes what `op: patchify` gives",
+    );
+    let drop = "  some: {op: drop_tokens, ratio: 0.5}\n";
+    told(
+        &[SHARDS, views, MEL, drop, &train("resnet18", nt_xent)],
+        "the encoder `transformer` takes what `op: drop_tokens` gives",
+    );
+    told(
+        &[SHARDS, MEL, drop, &train("transformer", "objective: {masked_mse: {}}")],
+        "`op: drop_tokens` keeps none of them",
+    );
+    told(
+        &[SHARDS, views, MEL, drop, &train("transformer", &format!("{nt_xent}, mixup: {{}}"))],
+        "would mix tokens of different places",
+    );
+    told(&[SHARDS, views, MEL, &train("cnn", &format!("{nt_xent}, batch_mix: {{}}"))], "`mixup` takes those");
+    told(
+        &[SHARDS, MEL, &train("transformer", "objective: {masked_mse: {n_mels: 20}}")],
+        "`n_mels` of masked_mse is not used",
+    );
+    told(
+        &[SHARDS, views, MEL, &train("{vit: {patches: [[64, 4]]}}", nt_xent)],
+        "32 bins and 61 frames hold no patch of 64 by 4",
+    );
+    let other = "  more: {op: mel, from: kept, n_fft: 256, hop: 64, n_mels: 32}\n  vectors: {op: embed, model: model}\n";
+    told(
+        &[SHARDS, views, MEL, &train("cnn", nt_xent), other],
+        &format!(
+            "the model was trained on {features}, the clips are features of 32 values every 64 samples of 8000 Hz"
+        ),
+    );
+    let marked = "  hidden: {op: mask, from: bands, pattern: {spans: {length: 2}}, fill: learned}\n  v: {op: embed, model: model}\n";
+    told(&[SHARDS, views, MEL, &train("cnn", nt_xent), marked], "would be seen");
+}
