@@ -75,6 +75,16 @@ fn kept_or_made_anew_the_weights_are_the_same() {
     assert!(weights(&[views, MEL, SHARDS, hidden, train]) == online);
     // The bands count: without the masks over them they are others.
     assert!(weights(&[SHARDS, views, MEL, train]) != online);
+    // Masks and what is not to be seen are kept with the clips.
+    let tokens = "  tokens: {op: patchify, bins: 8, frames: 8}\n";
+    let masked =
+        "  both: {op: crop, views: 2}\n  masked: {op: bert_mask, p: 0.3, fill: learned, views: [1]}\n";
+    let bert = "  model: {op: train, encoder: {transformer: {dim: 32, depth: 1, heads: 2, head_dim: 16, mlp: 64}}, objective: \
+                {masked_mse: {}}, batch: 16, epochs: 1}\n";
+    let online = weights(&[SHARDS, MEL, tokens, masked, bert]);
+    assert!(weights(&[MEL, tokens, masked, SHARDS, bert]) == online);
+    let filled = masked.replace("learned", "zero");
+    assert!(weights(&[SHARDS, MEL, tokens, &filled, bert]) != online);
     // Planes are the channels of the image: real and imaginary parts.
     let stft = "  bands: {op: stft, n_fft: 256, hop: 128, values: complex}\n";
     run(folder.path(), &[SHARDS, views, stft, train, "  vectors: {op: embed, from: bands, model: model}\n"]);
@@ -169,6 +179,19 @@ fn what_does_not_go_together_is_told() {
         &[SHARDS, MEL, drop, &train("transformer", "objective: {masked_mse: {}}")],
         "`op: drop_tokens` keeps none of them",
     );
+    let both = "  both: {op: crop, views: 2}\n";
+    told(&[SHARDS, MEL, drop, both, &train("transformer", nt_xent)], "`op: drop_tokens` has left some out");
+    let shift = "  moved: {op: axis_shift, axis: time, by: [-8, 8]}\n";
+    let pair =
+        "  both: {op: crop, views: 2}\n  hidden: {op: mask, pattern: {spans: {length: 2}}, views: [1]}\n";
+    told(&[SHARDS, MEL, pair, shift, &train("transformer", "objective: {masked_mse: {}}")], "not masked yet");
+    let blind = "  blind: {op: spec_augment}\n";
+    told(&[SHARDS, MEL, pair, blind, &train("transformer", "objective: {masked_mse: {}}")], "not masked yet");
+    told(&[SHARDS, MEL, tokens, blind, &train("transformer", nt_xent)], "follow each other in time");
+    let short = "  short: {op: crop, seconds: 0.02, views: 2}\n";
+    for encoder in ["cnn", "transformer"] {
+        told(&[SHARDS, short, MEL, &train(encoder, nt_xent)], "too short for a frame");
+    }
     told(
         &[SHARDS, views, MEL, drop, &train("transformer", &format!("{nt_xent}, mixup: {{}}"))],
         "would mix tokens of different places",

@@ -34,6 +34,12 @@ fn killed_at_any_moment_it_ends_as_if_it_had_not_been() {
     let views = "  crops: {op: crop, seconds: 2, views: 2}\n  noisy: {op: augment, chain: [{gain: {}}, {noise: {}}]}\n  \
                  masked: {op: mask, pattern: {spans: {p: 0.0001, length: 800}}}\n  shards:";
     let yaml = yaml.replace("  shards:", views);
+    // And those of features.
+    let yaml = yaml
+        + "  bands: {op: mel, from: clips, n_mels: 16}\n  near: {op: neighbours, seconds: 0.5, anchors: 2, positives: 1, \
+           negatives: 1, bands: [{positive: [0, 0.5], negative: [0.5, 1]}]}\n  hidden: {op: spec_augment}\n  \
+           moved: {op: axis_shift, axis: pitch, by: [-2, 2]}\n  fewer: {op: drop_tokens, ratio: 0.5}\n  \
+           drawn: {op: shards, megabytes: 1}\n  chosen: {op: bert_mask, from: moved}\n  sums: {op: pool}\n";
     std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
     let mut random = 88_172_645_463_325_252u64;
     let (mut killed, mut rounds) = (0, 0);

@@ -79,6 +79,8 @@ fn killed_and_resumed_it_equals_one_that_was_not() {
     objective: {sum: {of: [{byol: {}}, {sogclr: {}}, {dino: {}}, {clip: {weight: 0.1}}]}}
     optimizer: {adam_w: {learning_rate: 0.01}}
     schedule: {plateau: {factor: 0.5, patience: 0, threshold: 0.05}}
+    batch_mix: {p: 0.5}
+    mixup: {p: 0.5}
     clip_norm: 1.0
     accumulate: 2
     batch: 16

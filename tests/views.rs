@@ -82,11 +82,26 @@ fn blake3(text: &str) -> String {
     format!("{:x}", hasher.finish())
 }
 
+/// The same of features.
+const OF_FEATURES: &str = r#"
+  bands:  {op: mel, n_mels: 16}
+  near:   {op: neighbours, seconds: 0.5, anchors: 2, positives: 1, negatives: 1, bands: [{positive: [0, 0.5], negative: [0.5, 1]}]}
+  hidden: {op: spec_augment}
+  moved:  {op: axis_shift, axis: pitch, by: [-2, 2]}
+  fewer:  {op: drop_tokens, ratio: 0.5}
+"#;
+
 #[test]
 fn threads_blocks_and_what_is_cached_do_not_matter() {
+    for made in [VIEWS, OF_FEATURES] {
+        do_not_matter(made);
+    }
+}
+
+fn do_not_matter(made: &str) {
     let folder = tempfile::tempdir().unwrap();
     let music = some_music(folder.path());
-    let yaml = ABOVE.to_owned() + VIEWS + "  shards: {op: shards, codec: f32, megabytes: 1}\n";
+    let yaml = ABOVE.to_owned() + made + "  shards: {op: shards, codec: f32, megabytes: 1}\n";
     write(folder.path(), "p.yaml", &yaml);
     let run = |store: &str, more: &[&str]| {
         finished(etude(folder.path()).args(["run", "p.yaml", "--store", store]).args(more))

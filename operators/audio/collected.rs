@@ -3,7 +3,7 @@
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Output, Step};
 
-/// A clip that is put together from its blocks; its memory is kept for the next one.
+/// A clip that is put together from its blocks. Where it is longer than a block, its memory is kept for the next one.
 #[derive(Debug, Default)]
 pub struct Collected {
     clip: Block,
@@ -30,7 +30,10 @@ impl Collected {
         }
         let clip = self.clip();
         for channel in 0..clip.channels() {
-            clip.channel_mut(channel)[from..to].copy_from_slice(block.channel(channel));
+            // A clip has as many frames as it says.
+            if let Some(place) = clip.channel_mut(channel).get_mut(from..to) {
+                place.copy_from_slice(block.channel(channel));
+            }
         }
     }
 

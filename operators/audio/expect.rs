@@ -22,6 +22,9 @@ pub trait Expect: Sized {
     /// Clips, which fit in memory.
     fn clips(self) -> Result<Self, String>;
 
+    /// All frames of a clip: what was left out cannot be counted.
+    fn complete(self) -> Result<Self, String>;
+
     /// Frames that follow each other in time, all of them.
     fn in_time(self) -> Result<Self, String>;
 
@@ -49,13 +52,17 @@ impl Expect for SignalType {
         unless(clips, self, "expects clips, not whole recordings: put `op: segment` above it")
     }
 
-    fn in_time(self) -> Result<Self, String> {
+    fn complete(self) -> Result<Self, String> {
         let all = self.masking != Masking::Dropped;
-        let whole =
+        let below =
             "expects clips with all their frames, and `op: drop_tokens` has left some out: put it below";
-        let after = "expects frames that follow each other in time: put it above `op: patchify`";
-        let signal = unless(all, self, whole)?;
-        unless(!signal.tokens, signal, after)
+        unless(all, self, below)
+    }
+
+    fn in_time(self) -> Result<Self, String> {
+        let signal = self.complete()?;
+        let above = "expects frames that follow each other in time: put it above `op: patchify`";
+        unless(!signal.tokens, signal, above)
     }
 
     fn unmasked(self) -> Result<Self, String> {

@@ -23,6 +23,14 @@ macro_rules! choices {
                     $(Self::$variant(chosen) => chosen,)*
                 }
             }
+
+            /// The same, to be changed.
+            #[allow(dead_code, reason = "not all are")]
+            fn chosen_mut(&mut self) -> &mut dyn $trait {
+                match self {
+                    $(Self::$variant(chosen) => chosen,)*
+                }
+            }
         }
     };
 }

@@ -1,7 +1,7 @@
 //! Where tensors live.
 
 use etude_learning::device::Device as Wanted;
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::error::Error;
 
@@ -22,6 +22,20 @@ pub fn find(wanted: Wanted) -> Result<Device, Error> {
 /// How many threads libtorch's operations use; to be set before the first of them.
 pub fn set_threads(threads: usize) {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+    warm_up();
+}
+
+/// Calls each part of MKL once, from one thread. It chooses its kernels at the first call, and of threads that make that call
+/// together one may be given others: once in some dozens of runs half of a first batch differed in its last bits.
+fn warm_up() {
+    tch::no_grad(|| {
+        // So small that no other thread takes part.
+        let few = Tensor::ones([4, 4], (Kind::Float, Device::Cpu));
+        let functions =
+            [few.exp(), few.log(), few.log1p(), few.sqrt(), few.tanh(), few.erf(), few.sin(), few.cos()];
+        let wave = few.fft_rfft(None, -1, "backward").fft_irfft(4, -1, "backward");
+        drop((functions, wave, few.matmul(&few)));
+    });
 }
 
 #[cfg(test)]

@@ -82,11 +82,9 @@ impl Operator for AxisShift {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?.clips()?;
-        let mut signal = match self.axis {
-            Axis::Pitch => signal,
-            Axis::Time => signal.in_time()?,
-        };
+        let signal = crate::signal(inputs)?.clips()?.in_time()?;
+        // What is masked in one view is told by another, which would be moved otherwise.
+        let mut signal = if signal.views > 1 { signal.unmasked()? } else { signal };
         crate::suit_views(self.views.as_deref(), signal.views)?;
         signal.draws(self.name());
         match self.axis {

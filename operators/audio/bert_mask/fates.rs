@@ -63,7 +63,7 @@ impl Fates {
             let row = clip.channel_mut(channel);
             self.values.clear();
             self.values.extend(self.replaced.iter().map(|(_, other)| row[*other]));
-            runs(&self.filled).for_each(|run| fill.put(&mut row[run], random));
+            runs(&self.filled).for_each(|run| fill.put(&mut row[run], Some(&mut *random)));
             self.replaced.iter().zip(&self.values).for_each(|((frame, _), value)| row[*frame] = *value);
         }
     }

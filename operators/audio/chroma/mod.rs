@@ -35,9 +35,9 @@ pub struct Chroma {
     #[serde(default)]
     #[schemars(range(min = 2, max = 65536))]
     window_length: Option<usize>,
-    /// Samples from one frame to the next, 1 to 65536.
+    /// Samples from one frame to the next, 2 to 65536.
     #[serde(default = "default_hop")]
-    #[schemars(range(min = 1, max = 65536))]
+    #[schemars(range(min = 2, max = 65536))]
     hop: usize,
     /// What a frame sees before the first sample and behind the last.
     #[serde(default)]

@@ -37,9 +37,9 @@ use padding::Padding;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cqt {
-    /// Samples from one frame to the next, 1 to 65536.
+    /// Samples from one frame to the next, 2 to 65536.
     #[serde(default = "default_hop")]
-    #[schemars(range(min = 1, max = 65536))]
+    #[schemars(range(min = 2, max = 65536))]
     hop: u32,
     /// The lowest bin in Hz, more than 0; C1 by default.
     #[serde(default = "default_f_min")]
@@ -152,7 +152,7 @@ impl Declare for Cqt {
 impl Operator for Cqt {
     fn check(&self) -> Result<(), Invalid> {
         let unless = Invalid::unless;
-        unless((1..=65536).contains(&self.hop), "hop", "must be from 1 to 65536")?;
+        unless((2..=65536).contains(&self.hop), "hop", "must be from 2 to 65536")?;
         unless(self.f_min > 0.0 && self.f_min.is_finite(), "f_min", "must be more than 0 Hz")?;
         unless((1..=4096).contains(&self.n_bins), "n_bins", "must be from 1 to 4096")?;
         unless((1..=1200).contains(&self.bins_per_octave), "bins_per_octave", "must be from 1 to 1200")?;

@@ -68,7 +68,7 @@ impl Operator for Crop {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = crate::signal(inputs)?.clips()?;
+        let signal = crate::signal(inputs)?.clips()?.complete()?;
         // A copy of all tokens is one of all places.
         let signal = if self.seconds.is_some() { signal.in_time()? } else { signal };
         let views = signal.views.saturating_mul(self.views);

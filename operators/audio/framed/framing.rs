@@ -36,7 +36,8 @@ impl Framing {
             Invalid::unless((low..=65536).contains(&value), &format!("{prefix}{name}"), message)
         };
         range("n_fft", self.n_fft, 16)?;
-        range("hop", self.hop, 1)
+        // With a hop of 1 they could not be told from audio.
+        range("hop", self.hop, 2)
     }
 
     /// Samples that are put on each side.

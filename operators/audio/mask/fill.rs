@@ -39,14 +39,14 @@ impl Fill {
         Invalid::unless(right, "fill.noise.std", "must be more than 0 and at most 1000")
     }
 
-    /// Puts it in the place of samples.
-    pub fn put(&self, samples: &mut [f32], random: &mut Random) {
-        match self {
-            Self::Learned => {}
-            Self::Zero => samples.fill(0.0),
-            Self::Noise(Noise { std }) => {
+    /// Puts it in the place of samples. Noise needs numbers.
+    pub fn put(&self, samples: &mut [f32], random: Option<&mut Random>) {
+        match (self, random) {
+            (Self::Zero, _) => samples.fill(0.0),
+            (Self::Noise(Noise { std }), Some(random)) => {
                 samples.iter_mut().for_each(|sample| *sample = (std * random.normal()) as f32);
             }
+            (Self::Learned | Self::Noise(_), _) => {}
         }
     }
 }

@@ -62,6 +62,8 @@ impl Operator for Mask {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::signal(inputs)?.clips()?.unmasked()?;
+        // Blocks are of seconds.
+        let signal = if matches!(self.pattern, Pattern::Blocks(_)) { signal.in_time()? } else { signal };
         crate::suit_views(self.views.as_deref(), signal.views)?;
         let masking = if self.fill == Fill::Learned { Masking::Marked } else { Masking::Filled };
         Ok(Flow::Signal(SignalType { masking, ..signal }))
@@ -105,7 +107,9 @@ impl operator::Map for Work {
             self.context.random(&format!("{channel}\0{}", header.item), header.start, header.view)
         };
         self.noise.clear();
-        self.noise.extend((0..header.channels).map(of));
+        if matches!(self.mask.fill, Fill::Noise(_)) {
+            self.noise.extend((0..header.channels).map(of));
+        }
         let mask = match self.mask.fill {
             Fill::Learned => flow::Mask::marked(spans(&self.masked)),
             Fill::Zero | Fill::Noise(_) => flow::Mask::filled(spans(&self.masked)),
@@ -119,8 +123,8 @@ impl operator::Map for Work {
         self.at = to;
         for channel in 0..block.channels() {
             let samples = block.channel_mut(channel);
-            let random = &mut self.noise[channel];
-            runs(here).for_each(|run| self.mask.fill.put(&mut samples[run], random));
+            let mut random = self.noise.get_mut(channel);
+            runs(here).for_each(|run| self.mask.fill.put(&mut samples[run], random.as_deref_mut()));
         }
         output.block(block)
     }

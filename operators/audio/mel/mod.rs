@@ -41,9 +41,9 @@ pub struct Mel {
     #[serde(default)]
     #[schemars(range(min = 2, max = 65536))]
     pub window_length: Option<usize>,
-    /// Samples from one frame to the next, 1 to 65536.
+    /// Samples from one frame to the next, 2 to 65536.
     #[serde(default = "default_hop")]
-    #[schemars(range(min = 1, max = 65536))]
+    #[schemars(range(min = 2, max = 65536))]
     pub hop: usize,
     /// What a frame sees before the first sample and behind the last.
     #[serde(default)]
@@ -96,6 +96,7 @@ fn default_n_mels() -> usize {
     64
 }
 
+/// Other numbers make other encoders of what names none: raise the version of `train`.
 impl Default for Mel {
     fn default() -> Self {
         Self {

@@ -75,7 +75,13 @@ impl operator::Sink for Pool {
     }
 
     fn rows(&self, _: Context) -> Box<dyn SinkRows> {
-        Box::new(Rows { statistics: self.statistics.clone(), header: None, frames: 0, sums: Vec::new() })
+        Box::new(Rows {
+            statistics: self.statistics.clone(),
+            schema: None,
+            header: None,
+            frames: 0,
+            sums: Vec::new(),
+        })
     }
 
     fn reader(&self, _: Context) -> Option<Box<dyn Read>> {
@@ -94,6 +100,7 @@ struct Sums {
 
 struct Rows {
     statistics: Vec<Statistic>,
+    schema: Option<SchemaRef>,
     header: Option<Header>,
     frames: u64,
     sums: Vec<Sums>,
@@ -150,8 +157,11 @@ impl SinkRows for Rows {
             }));
         }
         let width = values.len();
-        let drawn: Vec<_> = header.drawn.iter().map(|(name, _)| name.clone()).collect();
-        let batch = vectors::batch(&vectors::schema(width, &drawn), &[&header], values, width);
+        let schema = self.schema.get_or_insert_with(|| {
+            let drawn: Vec<_> = header.drawn.iter().map(|(name, _)| name.clone()).collect();
+            vectors::schema(width, &drawn)
+        });
+        let batch = vectors::batch(schema, &[&header], values, width);
         batch.map(Some).map_err(|error| Stop::Rejected {
             class: "table",
             offset: String::new(),

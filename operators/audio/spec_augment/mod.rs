@@ -6,6 +6,7 @@ mod part;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use etude_pipeline::flow::{Block, Flow, Header};
 use etude_pipeline::operator::{
@@ -95,11 +96,9 @@ impl Operator for SpecAugment {
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let mut signal = crate::signal(inputs)?.features()?.clips()?;
+        let mut signal = crate::signal(inputs)?.features()?.clips()?.in_time()?.unmasked()?;
         crate::suit_views(self.views.as_deref(), signal.views)?;
-        for (names, count) in Self::NAMES.iter().zip([self.time_masks, self.frequency_masks]) {
-            (0..count).for_each(|_| names.iter().for_each(|name| signal.draws(name)));
-        }
+        self.names().for_each(|name| signal.draws(name));
         Ok(Flow::Signal(signal))
     }
 
@@ -111,7 +110,14 @@ impl Operator for SpecAugment {
         let augment = self.clone();
         Body::Map(Box::new(move |context| {
             let clip = Collected::default();
-            Box::new(Work { augment: augment.clone(), context, masks: None, planes: 1, clip })
+            Box::new(Work {
+                augment: augment.clone(),
+                context,
+                masks: None,
+                planes: 1,
+                names: Vec::new(),
+                clip,
+            })
         }))
     }
 }
@@ -129,6 +135,7 @@ struct Work {
     /// None of a view that passes as it is.
     masks: Option<Masks>,
     planes: usize,
+    names: Vec<Arc<str>>,
     clip: Collected,
 }
 
@@ -150,17 +157,11 @@ impl SpecAugment {
         }
     }
 
-    /// Adds what was drawn to a header, or that nothing was.
-    fn note(&self, masks: Option<&Masks>, header: &mut Header) {
-        let counts = [self.time_masks, self.frequency_masks];
-        for (axis, (names, count)) in Self::NAMES.iter().zip(counts).enumerate() {
-            for number in 0..count as usize {
-                let part =
-                    masks.map(|masks| if axis == 0 { &masks.times[number] } else { &masks.bands[number] });
-                header.draw(names[0], part.map(|part| part.start as f64));
-                header.draw(names[1], part.map(|part| part.len() as f64));
-            }
-        }
+    /// The names of what is drawn for all masks.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        let [time, frequency] = Self::NAMES;
+        let names = |names: [&'static str; 2], count: u32| (0..count).flat_map(move |_| names);
+        names(time, self.time_masks).chain(names(frequency, self.frequency_masks))
     }
 
     /// Masks a clip.
@@ -190,7 +191,15 @@ impl operator::Map for Work {
             self.clip.begin(header);
         }
         let mut noted = header.clone();
-        self.augment.note(self.masks.as_ref(), &mut noted);
+        let parts = self.masks.iter().flat_map(|masks| masks.times.iter().chain(&masks.bands));
+        let mut numbers = parts.flat_map(|part| [part.start as f64, part.len() as f64]);
+        let before = header.drawn.len();
+        // Names are made once: the signals of a stage have the same.
+        if self.names.is_empty() {
+            self.augment.names().for_each(|name| noted.draw(name, None));
+            self.names.extend(noted.drawn.drain(before..).map(|(name, _)| name));
+        }
+        noted.drawn.extend(self.names.iter().map(|name| (name.clone(), numbers.next())));
         output.begin(&noted)
     }
 

@@ -5,20 +5,18 @@ use etude_pipeline::operator::{Context, Map, Output, Step, Stop};
 
 use super::PORT;
 use super::moments::{parts, scale};
+use crate::Expect;
 use crate::statistics::{self, FORMAT};
 
 /// Errors: it is not what `statistics` leaves, or of other channels.
 pub fn suits(flow: &Flow, signal: &SignalType) -> Result<(), String> {
     match flow {
-        Flow::Artifact(artifact) if artifact.format == FORMAT => {
-            match signal.channels.filter(|channels| usize::from(*channels) != artifact.width) {
-                Some(channels) => Err(format!(
-                    "`{PORT}` was learnt of {} channels, and these signals have {channels}",
-                    artifact.width
-                )),
-                None => Ok(()),
+        Flow::Artifact(artifact) if artifact.format == FORMAT => match signal.sampled()? {
+            sampling if sampling == artifact.sampling => Ok(()),
+            sampling => {
+                Err(format!("`{PORT}` was learnt of {}, and these signals are {sampling}", artifact.sampling))
             }
-        }
+        },
         other => Err(format!("`{PORT}` expects a stage of `op: statistics`, not {other}")),
     }
 }

@@ -33,9 +33,9 @@ pub struct Stft {
     #[serde(default)]
     #[schemars(range(min = 2, max = 65536))]
     pub window_length: Option<usize>,
-    /// Samples from one frame to the next, 1 to 65536.
+    /// Samples from one frame to the next, 2 to 65536.
     #[serde(default = "default_hop")]
-    #[schemars(range(min = 1, max = 65536))]
+    #[schemars(range(min = 2, max = 65536))]
     pub hop: usize,
     /// What frames are weighed with.
     #[serde(default)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::products::{Codebook, Lanes};
 use super::{put, side_by_side};
+use crate::Expect;
 use crate::k_means::{self, FORMAT};
 
 /// Names each frame after the nearest centroid: the targets of HuBERT (Hsu et al. 2021, arXiv 2106.07447).
@@ -40,12 +41,12 @@ impl Declare for Assign {
 impl Operator for Assign {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::signal(inputs)?;
-        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
+        let sampling = signal.sampled()?;
         match inputs.one(CENTROIDS)? {
             Flow::Artifact(artifact) if artifact.format == FORMAT => {
-                if artifact.width != usize::from(channels) {
-                    let width = artifact.width;
-                    return Err(format!("the centroids have {width} values, and the frames {channels}"));
+                if artifact.sampling != sampling {
+                    let learnt = artifact.sampling;
+                    return Err(format!("the centroids are of {learnt}, and the frames of {sampling}"));
                 }
             }
             other => return Err(format!("expects what `k_means` has found at `{CENTROIDS}`, not {other}")),

@@ -170,7 +170,11 @@ impl operator::Map for Work {
             channels: self.quantiser.codebooks as u16,
             planes: 1,
             frames,
-            mask: header.mask.as_ref().map(|mask| mask.map(|spans| stack::mask(spans, size, frames))),
+            // A mask of what was left out counts more frames than there are.
+            mask: match size {
+                1 => header.mask.clone(),
+                _ => header.mask.as_ref().map(|mask| mask.map(|spans| stack::mask(spans, size, frames))),
+            },
             ..header.clone()
         })
     }

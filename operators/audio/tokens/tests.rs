@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use etude_pipeline::flow::{ArtifactType, Mask};
+use etude_pipeline::flow::{ArtifactType, Mask, Sampling};
 use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{Body, Context, DatasetInput, Inputs, Operator, Output, Step, Stop};
 use etude_pipeline::random::Random;
@@ -228,15 +228,17 @@ fn centroids_that_do_not_fit_are_told() {
     for side in [vec![], vec![damaged]] {
         assert!(matches!(assigned(side, &clip(4, 10), 10).stop, Some(Stop::Transient { .. })));
     }
-    let output = |format: &'static str, width: usize| {
-        let sampling = features(4).sampling().unwrap();
-        let artifact = Flow::Artifact(ArtifactType { format, sampling, tokens: true, width });
-        let signal = Flow::Signal(SignalType { planes: 2, ..features(4) });
+    let output = |format: &'static str, width: u16| {
+        let signal = SignalType { planes: 2, ..features(4) };
+        let sampling = Sampling { channels: width, ..signal.sampling().unwrap() };
+        let artifact = Flow::Artifact(ArtifactType { format, sampling, tokens: true, width: width.into() });
+        let signal = Flow::Signal(signal);
         operator::<Assign>(json!({}))
             .output(&Inputs(vec![("from", vec![&signal]), ("centroids", vec![&artifact])]))
     };
     assert_eq!(output("centroids", 4), Ok(Flow::Signal(features(1))));
-    assert_eq!(output("centroids", 5).unwrap_err(), "the centroids have 5 values, and the frames 4");
+    let told = output("centroids", 6).unwrap_err();
+    assert!(told.starts_with("the centroids are of features of 2 planes of 3 values"), "{told}");
     assert!(
         output("statistics", 4).unwrap_err().starts_with("expects what `k_means` has found at `centroids`")
     );

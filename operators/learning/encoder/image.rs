@@ -9,6 +9,9 @@ pub struct Image {
     pub frames: u64,
 }
 
+/// What is told of features of clips that are too short.
+pub const NO_FRAME: &str = "the clips are too short for a frame of their features";
+
 /// The image that a clip is: the front-end's spectrogram of audio, or features as they are.
 ///
 /// Errors: audio that does not fit the front-end; a front-end that features would not go through.
@@ -20,6 +23,7 @@ pub fn image(mel: Option<&Mel>, sampling: Sampling, frames: u64) -> Result<Image
     }
     match mel {
         Some(_) => Err(format!("`mel` is not used: the clips are {sampling} already")),
+        None if frames == 0 => Err(NO_FRAME.into()),
         None => Ok(Image { bins: sampling.bins().into(), frames }),
     }
 }

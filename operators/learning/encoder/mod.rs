@@ -3,6 +3,7 @@
 mod image;
 
 use etude_audio::Expect;
+use etude_audio::mel::Mel;
 use etude_pipeline::flow::{Sampling, SignalType};
 use etude_pipeline::operator::{Inputs, Invalid};
 
@@ -27,6 +28,11 @@ pub trait Describe {
     /// Whether it takes tokens, which do not follow each other in time, and clips of which some were left out.
     fn takes_tokens(&self) -> bool {
         false
+    }
+
+    /// The front-end, where it has one for audio.
+    fn front_end(&mut self) -> Option<&mut Option<Mel>> {
+        None
     }
 }
 
@@ -93,6 +99,13 @@ impl Encoder {
         self.chosen().takes_tokens()
     }
 
+    /// Writes the front-end that is taken by default out, where clips are audio.
+    pub fn settle(&mut self, sampling: Sampling) {
+        if let Some(mel) = self.chosen_mut().front_end().filter(|_| sampling.is_audio()) {
+            mel.get_or_insert_default();
+        }
+    }
+
     /// Its frames, where it gives a vector for each.
     pub fn frames(&self) -> Option<Frames> {
         self.chosen().frames()
@@ -121,3 +134,6 @@ fn samples(sampling: Sampling) -> Result<(), String> {
         false => Err(format!("expects audio, not {sampling}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

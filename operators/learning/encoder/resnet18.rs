@@ -38,6 +38,10 @@ impl Describe for Resnet18 {
         Invalid::unless(right, "channels", "must be 4 numbers, each from 1 to 4096")
     }
 
+    fn front_end(&mut self) -> Option<&mut Option<Mel>> {
+        Some(&mut self.mel)
+    }
+
     fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
         image(self.mel.as_ref(), sampling, frames).map(|_| ())
     }

@@ -3,6 +3,7 @@ use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::image::NO_FRAME;
 use super::{Describe, Frames};
 use crate::range::within;
 
@@ -76,9 +77,10 @@ impl Describe for Transformer {
         within("dropout", &self.dropout, 0.0..=0.9)
     }
 
-    fn check_signal(&self, sampling: Sampling, _: u64) -> Result<(), String> {
+    fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
         match sampling.is_audio() {
             true => Err("expects features or tokens, such as those of `op: mel` or `op: patchify`, not audio".into()),
+            false if frames == 0 => Err(NO_FRAME.into()),
             false => Ok(()),
         }
     }

@@ -39,6 +39,10 @@ impl Describe for Vggish {
         sizes("channels", &self.channels, 8, 4096)
     }
 
+    fn front_end(&mut self) -> Option<&mut Option<Mel>> {
+        Some(&mut self.mel)
+    }
+
     fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
         let Image { bins, frames } = image(self.mel.as_ref(), sampling, frames)?;
         let halvings = self.channels.len() as u32;

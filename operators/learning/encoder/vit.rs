@@ -103,6 +103,10 @@ impl Describe for Vit {
         within("dropout", &self.dropout, 0.0..=0.9)
     }
 
+    fn front_end(&mut self) -> Option<&mut Option<Mel>> {
+        Some(&mut self.mel)
+    }
+
     fn check_signal(&self, sampling: Sampling, frames: u64) -> Result<(), String> {
         let Image { bins, frames } = image(self.mel.as_ref(), sampling, frames)?;
         match self.patches.iter().find(|[height, width]| *height as u64 > bins || *width as u64 > frames) {

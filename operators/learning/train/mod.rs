@@ -54,7 +54,7 @@ pub struct Train {
     #[serde(default)]
     pub mixup: Option<Mixup>,
     /// Which frames the encoder does not see, where an objective asks for them and the clips do not say it themselves
-    /// (`op: mask`): a learned vector stands for them. All clips of a batch have as many masked frames as the one that
+    /// (`op: mask`, `op: bert_mask`): a learned vector stands for them. All clips of a batch have as many masked frames as the one that
     /// has the fewest: of the others some are drawn that are seen after all, as fairseq does it.
     #[serde(default)]
     pub mask: Option<Mask>,
@@ -186,8 +186,9 @@ impl Train {
             Invalid::unless(frames.field >= 16 && bands <= most, "objective", message)?;
         }
         let frames = frames.is_some();
-        let message =
-            format!("gives no vector a frame, which {name} needs: take one that does, such as wav2vec2");
+        let message = format!(
+            "gives no vector a frame, which {name} needs: take one that does, wav2vec2 of audio or transformer of features"
+        );
         Invalid::unless(!needs.mask || frames, &format!("encoder.{}", self.encoder.name()), message)
     }
 
@@ -284,10 +285,13 @@ impl Train {
             }
             _ if views == 1 && matches!(masking, Masking::Filled | Masking::Mixed) && needs.mask => {
                 Err(format!(
-                    "{name} predicts what is at masked frames, where something else has been put: take `op: mask` with \
-                 `fill: learned`, or put `op: crop` with `views: 2` above what masks and give that `views: [1]`"
+                    "{name} predicts what is at masked frames, where something else has been put: take \
+                 `fill: learned` (and `random: 0` of `op: bert_mask`), or put `op: crop` with `views: 2` above what masks and give that `views: [1]`"
                 ))
             }
+            Views::One if views == 2 && masking != Masking::None && needs.mask => Err(format!(
+                "{name} makes its targets of what the encoder gives at masked frames: take one view, and `fill: learned`"
+            )),
             Views::One if views != 1 => Err(format!(
                 "{name} looks at one view of each clip, not {views}: put `op: crop` with `views: 1` above it"
             )),

@@ -184,8 +184,8 @@ struct Collect<'a, F: FnMut(Signal)> {
 impl<F: FnMut(Signal)> Output for Collect<'_, F> {
     fn begin(&mut self, header: &Header) -> Step {
         // A clip knows its length at the begin.
-        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
-        let values = vec![0.0; frames * usize::from(header.channels)];
+        let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(0);
+        let values = vec![0.0; frames.saturating_mul(header.channels.into())];
         self.open = Some(Signal { header: header.clone(), values, frames: 0 });
         Ok(())
     }
@@ -205,9 +205,13 @@ impl<F: FnMut(Signal)> Output for Collect<'_, F> {
     }
 
     fn end(&mut self) -> Step {
-        if let Some(signal) = self.open.take() {
-            (self.take)(signal);
+        let Some(signal) = self.open.take() else { return Ok(()) };
+        if signal.frames as u64 != signal.header.frames.unwrap_or(u64::MAX) {
+            let said = signal.header.frames.map_or("none".into(), |frames| frames.to_string());
+            let message = format!("a clip of {said} frames has {}", signal.frames);
+            return Err(Stop::Rejected { class: "frames", offset: String::new(), message });
         }
+        (self.take)(signal);
         Ok(())
     }
 

@@ -41,11 +41,8 @@ impl Network for SampleCnn {
         let last = self.layers.len() - 1;
         let features =
             self.layers.iter().enumerate().fold(clips.values.unsqueeze(1), |features, (index, layer)| {
-                let features = layer.norm.forward(pass, &layer.conv.forward(pass, &features));
-                // The maximum of what ReLU leaves is what it leaves of the maximum, which is a third of the work.
-                let inner = index != 0 && index != last;
-                let mut features = if inner { features.max_pool1d(3, 3, 0, 1, false) } else { features };
-                features.relu_()
+                let pool = if index == 0 || index == last { 1 } else { 3 };
+                layer.norm.pooled(pass, &layer.conv.forward(pass, &features), pool)
             });
         features.mean_dim(2i64, false, Kind::Float).into()
     }

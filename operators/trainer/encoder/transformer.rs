@@ -59,11 +59,12 @@ impl Network for Transformer {
 
 /// Sines and cosines of places from 0 on, `[places, dim]`: pairs of falling frequency (Vaswani et al. 2017, section 3.5).
 fn waves(places: i64, dim: i64, device: Device) -> Tensor {
+    let speeds: Vec<f64> = (0..dim / 2).map(|pair| 10000f64.powf(-2.0 * pair as f64 / dim as f64)).collect();
     let mut values = Vec::with_capacity((places * dim) as usize);
     for place in 0..places {
-        for pair in 0..dim / 2 {
-            let phase = place as f64 / 10000f64.powf((2 * pair) as f64 / dim as f64);
-            values.extend([phase.sin() as f32, phase.cos() as f32]);
+        for speed in &speeds {
+            let (sin, cos) = (place as f64 * speed).sin_cos();
+            values.extend([sin as f32, cos as f32]);
         }
     }
     Tensor::from_slice(&values).reshape([places, dim]).to_device(device)

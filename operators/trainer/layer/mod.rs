@@ -4,6 +4,7 @@ mod attention;
 mod conv;
 mod linear;
 mod norm;
+mod norm_pool;
 
 pub use attention::{attention, beside};
 pub use conv::{Conv1d, Conv2d};

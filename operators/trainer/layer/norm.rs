@@ -1,6 +1,7 @@
 use burn::module::Module;
 use tch::Tensor;
 
+use super::norm_pool::{Norm, norm_pool};
 use crate::pass::{Pass, f32};
 use crate::scope::Scope;
 use crate::torch::{Weight, tensor};
@@ -48,6 +49,24 @@ impl BatchNorm {
             EPSILON,
             true,
         )
+    }
+}
+
+impl BatchNorm {
+    /// `[batch, channels, frames]` to `[batch, channels, ⌊frames / pool⌋]`: the norm, the maximum of each `pool` frames, and
+    /// ReLU.
+    pub fn pooled(&self, pass: &Pass, input: &Tensor, pool: i64) -> Tensor {
+        if pass.training {
+            let tensors = [&self.weight, &self.bias, &self.running_mean, &self.running_var].map(tensor);
+            let norm = Norm { tensors: tensors.each_ref(), momentum: MOMENTUM, epsilon: EPSILON };
+            if let Some(output) = norm_pool(&norm, &f32(input), pool) {
+                return output;
+            }
+        }
+        let norm = self.forward(pass, input);
+        // The maximum of what ReLU leaves is what it leaves of the maximum, which is less work.
+        let mut highest = if pool > 1 { norm.max_pool1d(pool, pool, 0, 1, false) } else { norm };
+        highest.relu_()
     }
 }
 

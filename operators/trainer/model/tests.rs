@@ -177,8 +177,35 @@ fn masked_features_are_predicted() {
             let pair = values_of(&batch(2, Some(filled.clone()), Masking::Filled), objective, quantizer);
             let mixed = values_of(&batch(2, Some(marked.clone()), Masking::Mixed), objective, quantizer);
             assert!(pair.is_finite() && mixed.is_finite() && pair != mixed, "{objective}");
+            // The masks are those of the second view: where the first has none, nothing changes.
+            let mut second = filled.clone();
+            second[..2].fill(flow::Mask::default());
+            let of_second = values_of(&batch(2, Some(second), Masking::Filled), objective, quantizer);
+            assert_eq!(of_second, pair, "{objective}");
+            let moved = filled.iter().rev().cloned().collect();
+            assert_ne!(values_of(&batch(2, Some(moved), Masking::Filled), objective, quantizer), pair);
         }
     }
+}
+
+#[test]
+fn tokens_that_are_left_keep_their_places() {
+    let transformer = json!({"transformer": {"dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}});
+    let train = train(json!({"encoder": transformer}));
+    let sampling = Sampling { rate: 8000, hop: 128, channels: 16, planes: 1 };
+    let model = Model::new(&train, 4, sampling, &Scope::root(1, Device::Cpu));
+    let loss = |masks, masking| {
+        let values_of = audio(4, 16 * 30).reshape([4, 1, 16, 30]);
+        let batch =
+            Batch { values: values_of, views: 2, clips: vec![0, 1], items: vec![0, 1], masks, masking };
+        values(&model.step(&pass(Precision::F32), &batch, None).unwrap().loss.value)[0]
+    };
+    let spans: [&[(u64, u64)]; 4] = [&[(3, 9)], &[(0, 6)], &[(30, 36)], &[(5, 11)]];
+    let dropped: Vec<flow::Mask> = spans.map(|spans| flow::Mask::filled(spans.into())).into();
+    let placed = loss(Some(dropped.clone()), Masking::Dropped);
+    assert_ne!(placed, loss(None, Masking::None));
+    // A mask in which something else stands moves nothing.
+    assert_eq!(loss(Some(dropped), Masking::Filled), loss(None, Masking::None));
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Trainer {
                 measured.add(name, &(value.detach().to_kind(Kind::Float) / share));
             }
             if watched {
-                measured.watch(&done.vectors, done.projections.as_ref(), setting.plan.views);
+                let views = done.vectors.size()[0] as usize / plan.clips.max(1);
+                measured.watch(&done.vectors, done.projections.as_ref(), views);
             }
             measured.names.extend(loaded.names);
             measured.rows = rows;

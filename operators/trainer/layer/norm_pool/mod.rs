@@ -1,0 +1,67 @@
+//! Batch norm, the maximum of neighbours and ReLU in one go: `norm_pool.cpp` says how, and why.
+#![expect(unsafe_code, reason = "calls C++")]
+
+use std::ffi::{CStr, c_char};
+use std::ptr::null_mut;
+
+use tch::{Device, Kind, Tensor};
+use torch_sys::C_tensor;
+
+unsafe extern "C" {
+    fn etude_norm_pool(
+        output: *mut *mut C_tensor,
+        input: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        running_mean: *const C_tensor,
+        running_variance: *const C_tensor,
+        pool: i64,
+        momentum: f64,
+        epsilon: f64,
+    ) -> *mut c_char;
+    fn free(memory: *mut c_char);
+}
+
+/// The norm of a batch.
+pub struct Norm<'a> {
+    /// Gain, offset, and mean and variance of the batches so far, `[channels]` each.
+    pub tensors: [&'a Tensor; 4],
+    pub momentum: f64,
+    pub epsilon: f64,
+}
+
+/// `[batch, channels, frames]` to `[batch, channels, ⌊frames / pool⌋]`, in training: as `batch_norm`, `max_pool1d` and
+/// `relu`. Nothing where only those can do it.
+pub fn norm_pool(norm: &Norm<'_>, input: &Tensor, pool: i64) -> Option<Tensor> {
+    let own = input.device() == Device::Cpu && input.kind() == Kind::Float && input.dim() == 3;
+    if !own || !matches!(pool, 1 | 3) || input.size()[2] < pool {
+        return None;
+    }
+    let [weight, bias, mean, variance] = norm.tensors.map(Tensor::as_ptr);
+    let mut output = null_mut();
+    // SAFETY: the tensors live as long as the call, which keeps what it needs by references of its own.
+    let failed = unsafe {
+        let (momentum, epsilon) = (norm.momentum, norm.epsilon);
+        etude_norm_pool(&mut output, input.as_ptr(), weight, bias, mean, variance, pool, momentum, epsilon)
+    };
+    if failed.is_null() {
+        // SAFETY: it was allocated for us, and nobody else has it.
+        return Some(unsafe { Tensor::from_ptr(output) });
+    }
+    // SAFETY: a text that was allocated for us.
+    let message = unsafe {
+        let message = CStr::from_ptr(failed).to_string_lossy().into_owned();
+        free(failed);
+        message
+    };
+    libtorchs(message)
+}
+
+/// Ends as tch does where libtorch throws.
+#[expect(clippy::panic, reason = "libtorch's errors arrive as panics")]
+fn libtorchs(message: String) -> ! {
+    std::panic::panic_any(message)
+}
+
+#[cfg(test)]
+mod tests;
