@@ -45,6 +45,10 @@ CASES = [
         "audiomentations": lambda a, s: a.AddColorNoise(s.low, s.high, -3.01, -3.01, p=1),
         "torch_audiomentations": lambda t, s: t.AddColoredNoise(s.low, s.high, 0.999999, 1, p=1, output_type="dict"),
     }, "noise", (5, 40), 10),
+    Case("brown noise", lambda s: step("noise", snr_db=[s.low, s.high], colour="brown"), {
+        "audiomentations": lambda a, s: a.AddColorNoise(s.low, s.high, -6.02, -6.02, p=1),
+        "torch_audiomentations": lambda t, s: t.AddColoredNoise(s.low, s.high, 1.999999, 2, p=1, output_type="dict"),
+    }, "noise", (5, 40), 10),
     Case("background", lambda s: step("background", snr_db=[s.low, s.high]), {
         "audiomentations": lambda a, s: a.AddBackgroundNoise(s.sounds, s.low, s.high, p=1),
     }, "noise", (3, 30), 10, "background"),

@@ -100,6 +100,9 @@ def side(etude, work, name, folder):
     if len(shards) != 1:
         raise SystemExit(f"{len(shards)} shards of {folder}: one was expected")
     link = {"stage": "kept", "operator": "shards", "version": 1, "parameters": {}}
+    rate = soundfile.info(files[0]).samplerate
+    kept = {"rate": rate, "hop": 1, "channels": 1, "planes": 1, "unit": "Clip", "frames": None, "most_frames": None,
+            "views": 1, "drawn": [], "masking": "None", "tokens": False}
     signal = {"stage": "kept", "shards": shards, "items": [[0, row, 1] for row in range(len(files))], "views": 1,
-              "store": link, "chain": []}
+              "signal": kept, "store": link, "chain": []}
     return [[name, [{"signal": signal}]]]
