@@ -4,7 +4,8 @@
 # make docs    the generated pages
 # make soundfont   General MIDI instruments (MIT, 120 MB), which pipelines/rendered.yaml plays MIDI files with
 # make notes   recorded notes with labels, which pipelines/clmr.yaml and byol.yaml train on
-# make bench   Étude and its peers over the same music: tables in Markdown, and results.json
+# make bench   Étude and its peers over the same music: tables in Markdown, and results.json; with PEERS=all
+#              bench-views as well
 # make bench-views   augmentations and features beside their peers (a download of 3 GB)
 # make bench-train   a step of training beside PyTorch (a download of 3 GB); options go into BENCH
 # make soak    the tests of the store for an hour: any history, and a thousand real kills
@@ -108,6 +109,7 @@ bench_needs := benches/requirements.txt $(if $(filter all,$(PEERS)),benches/requ
 
 bench: build bench-corpus bench-python
 	python3 benches/run.py --work $(target)/bench --etude $(etude) --music $(BENCH_MUSIC) --python $(bench_python) $(BENCH)
+	$(if $(filter all,$(PEERS)),$(MAKE) bench-views BENCH=)
 
 bench-corpus:
 	@if [ "$(BENCH_MUSIC)" = "$(target)/bench/music" ]; then python3 scripts/fetch-bench.py "$(BENCH_MUSIC)"; fi
