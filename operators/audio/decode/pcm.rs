@@ -210,6 +210,12 @@ struct Each<'a> {
 impl Each<'_> {
     /// `value` gets the least significant byte first.
     fn fill<const WIDTH: usize>(&self, plane: &mut [f32], value: impl Fn([u8; WIDTH]) -> f32) {
+        if self.frame == WIDTH && !self.big {
+            // One channel, sample behind sample: the compiler takes several at once.
+            let (samples, _) = self.bytes.as_chunks::<WIDTH>();
+            plane.iter_mut().zip(samples).for_each(|(sample, bytes)| *sample = value(*bytes));
+            return;
+        }
         let samples = plane.iter_mut().zip(self.bytes.chunks_exact(self.frame));
         for (sample, frame) in samples {
             if let Some(bytes) = frame[self.first..].first_chunk::<WIDTH>() {
