@@ -78,3 +78,40 @@ impl Mixup {
         self.beta.iter().try_for_each(|parameter| above_zero("mixup.beta", *parameter, 1000.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn ranges_are_enforced_with_the_parameters_name() {
+        let batch_mix = |name: &str, value: Value| {
+            serde_json::from_value::<BatchMix>(json!({name: value}))
+                .unwrap()
+                .check()
+                .map_err(|wrong| wrong.parameter)
+        };
+        let mixup = |name: &str, value: Value| {
+            serde_json::from_value::<Mixup>(json!({name: value}))
+                .unwrap()
+                .check()
+                .map_err(|wrong| wrong.parameter)
+        };
+        assert_eq!((batch_mix("p", json!(1)), mixup("p", json!(1))), (Ok(()), Ok(())));
+        for p in [json!(-0.1), json!(1.1)] {
+            assert_eq!(batch_mix("p", p.clone()), Err("batch_mix.p".into()));
+            assert_eq!(mixup("p", p), Err("mixup.p".into()));
+        }
+        for snr in [json!([-101, 0]), json!([0, 101]), json!([10, 5])] {
+            assert_eq!(batch_mix("snr_db", snr), Err("batch_mix.snr_db".into()));
+        }
+        for seconds in [json!([0, 1]), json!([2, 1]), json!([1, 3601])] {
+            assert_eq!(batch_mix("seconds", seconds), Err("batch_mix.seconds".into()));
+        }
+        for beta in [json!([0, 1]), json!([1, 0]), json!([1, 1001])] {
+            assert_eq!(mixup("beta", beta), Err("mixup.beta".into()));
+        }
+    }
+}

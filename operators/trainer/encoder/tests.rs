@@ -210,6 +210,24 @@ fn every_plane_is_looked_at() {
     }
 }
 
+#[test]
+fn every_parameter_of_the_transformer_counts() {
+    let (clips, sampling) = features(&audio(2, 4000));
+    let vector = |name: &str, value: Value| {
+        let mut yaml = json!({"dim": 16, "depth": 2, "heads": 2, "head_dim": 8, "mlp": 32, "dropout": 0.0});
+        yaml[name] = value;
+        let parameters = serde_json::from_value(json!({"transformer": yaml})).unwrap();
+        let encoder = Encoder::new(&parameters, sampling, &Scope::root(1, Device::Cpu));
+        values(&encoder.encode(&pass(true, b"a"), &Clips::of(&clips)).vector)
+    };
+    let plain = vector("dim", json!(16));
+    assert_eq!(plain, vector("depth", json!(2)));
+    for (name, value) in [("dim", 18.0), ("depth", 1.0), ("heads", 4.0), ("head_dim", 4.0), ("mlp", 16.0)] {
+        assert_ne!(plain, vector(name, json!(value as u64)), "{name}");
+    }
+    assert_ne!(plain, vector("dropout", json!(0.5)));
+}
+
 fn transformer(dropout: f64) -> Encoder {
     let yaml = json!({"dim": 16, "depth": 2, "heads": 2, "head_dim": 8, "mlp": 32, "dropout": dropout});
     let parameters = serde_json::from_value(json!({"transformer": yaml})).unwrap();
