@@ -16,15 +16,20 @@ TORCH = (*BATCHED, "torchaudio", "torchaudio_augmentations")
 
 
 def made(library, case, setting, clips):
-    """What is timed: a call without arguments for each clip, or one for the batch. Each gives samples that lie together in
-    memory: to reverse an array of NumPy is otherwise no work at all."""
+    """What is timed: a call without arguments for each clip, or one for the batch; and what writes its clips anew. Each gives
+    samples that lie together in memory: to reverse an array of NumPy is otherwise no work at all."""
     apply = case.peers[library](importlib.import_module(MODULES[library]), setting)
+    rate = () if library == "librosa" else (setting.rate,)
+
+    def pair(source, call):
+        given = source.copy()
+        return lambda: numpy.copyto(given, source), call(given)
+
     if library in TORCH:
         import torch
-        tensors = torch.from_numpy(clips)
         if library == "torch_audiomentations":
-            return [lambda: apply(tensors[:, None], setting.rate).samples.contiguous()]
-        inputs = [tensors] if library in BATCHED else [clip[None] for clip in tensors]
-        return [lambda given=given: apply(given).contiguous() for given in inputs]
-    rate = () if library == "librosa" else (setting.rate,)
-    return [lambda clip=clip: numpy.ascontiguousarray(apply(clip, *rate)) for clip in clips]
+            return [pair(clips, lambda given: lambda: apply(torch.from_numpy(given)[:, None], setting.rate).samples.contiguous())]
+        if library in BATCHED:
+            return [pair(clips, lambda given: lambda: apply(torch.from_numpy(given)).contiguous())]
+        return [pair(clip[None], lambda given: lambda: apply(torch.from_numpy(given)).contiguous()) for clip in clips]
+    return [pair(clip, lambda given: lambda: numpy.ascontiguousarray(apply(given, *rate))) for clip in clips]

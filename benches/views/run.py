@@ -5,8 +5,8 @@
     make bench-views BENCH="--only gain,cqt --rounds 3"
     make bench-views BENCH="--threads 2"
 
-All get the clips in memory; loading them and a first pass are not timed. Each is a process that waits while the others
-work. With --threads 2 Étude and what is built on PyTorch have two threads, the others two processes. Prints Markdown
+All get clips that were just written to memory; what writes them, and a first pass, is not timed. Each is a process that
+waits while the others work. With --threads 2 Étude and what is built on PyTorch have two threads, the others two processes. Prints Markdown
 tables and keeps everything in results.json of the working folder.
 """
 import argparse

@@ -3,10 +3,11 @@
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Output, Step};
 
-/// A clip that is put together from its blocks. Where it is longer than a block, its memory is kept for the next one.
+/// A clip that is put together from its blocks, in memory that is kept for the next one.
 #[derive(Debug, Default)]
 pub struct Collected {
     clip: Block,
+    part: Block,
     channels: usize,
     frames: usize,
     come: usize,
@@ -21,11 +22,14 @@ impl Collected {
     }
 
     /// Adds its next frames.
-    pub fn push(&mut self, block: Block) {
+    pub fn push(&mut self, block: &mut Block) {
         let (from, to) = (self.come, self.come + block.frames());
         self.come = to;
         if (from, to) == (0, self.frames) {
-            self.clip = block;
+            match block.capacity() <= 2 * block.samples().len() {
+                true => std::mem::swap(&mut self.clip, block),
+                false => self.clip.copy(block, 0, to),
+            }
             return;
         }
         let clip = self.clip();
@@ -40,7 +44,8 @@ impl Collected {
     /// The clip, once all of it has come.
     pub fn clip(&mut self) -> &mut Block {
         if (self.clip.channels(), self.clip.frames()) != (self.channels, self.frames) {
-            self.clip = Block::zeros(self.channels, self.frames);
+            self.clip.resize(self.channels, self.frames);
+            self.clip.samples_mut().fill(0.0);
         }
         &mut self.clip
     }
@@ -49,8 +54,12 @@ impl Collected {
     pub fn give(&mut self, length: usize, output: &mut dyn Output) -> Step {
         match self.clip().frames() {
             0 => Ok(()),
-            frames if frames <= length => output.block(std::mem::take(&mut self.clip)),
-            _ => crate::give(&self.clip, length, output),
+            frames if frames <= length => output.block(&mut self.clip),
+            frames => self.cut(0, frames, length, output),
         }
+    }
+    /// Hands some of its frames on, as often as is wanted, in blocks of at most `length`.
+    pub fn cut(&mut self, from: usize, to: usize, length: usize, output: &mut dyn Output) -> Step {
+        crate::give(&self.clip, (from, to), length, &mut self.part, output)
     }
 }

@@ -34,6 +34,12 @@ pub trait Expect: Sized {
     /// One view of each clip: the operator would not keep several together.
     fn one_view(self) -> Result<Self, String>;
 
+    /// One rate for all items.
+    fn one_rate(&self) -> Result<u32, String>;
+
+    /// One number of channels for all items.
+    fn one_width(&self) -> Result<u16, String>;
+
     /// Frames that are the same for all items.
     fn sampled(&self) -> Result<Sampling, String>;
 }
@@ -74,9 +80,17 @@ impl Expect for SignalType {
         unless(self.views == 1, self, "expects one view of each clip: put it above `op: crop`")
     }
 
+    fn one_rate(&self) -> Result<u32, String> {
+        Ok(self.rate.ok_or("expects one rate: put `op: resample` above it")?)
+    }
+
+    fn one_width(&self) -> Result<u16, String> {
+        Ok(self.channels.ok_or("expects the same number of channels for all items")?)
+    }
+
     fn sampled(&self) -> Result<Sampling, String> {
-        self.rate.ok_or("expects one rate: put `op: resample` above it")?;
-        Ok(self.sampling().ok_or("expects the same number of channels for all items")?)
+        let Self { hop, planes, .. } = *self;
+        Ok(Sampling { rate: self.one_rate()?, hop, channels: self.one_width()?, planes })
     }
 }
 

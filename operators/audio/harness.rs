@@ -40,11 +40,13 @@ impl Output for Outcome {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         let (_, planes) = self.signals.last_mut().unwrap();
         for (channel, plane) in planes.iter_mut().enumerate() {
             plane.extend_from_slice(block.channel(channel));
         }
+        // Whoever gets a block may leave anything in its place.
+        *block = Block::planar(1, vec![f32::NAN; 3]);
         Ok(())
     }
 
@@ -114,7 +116,9 @@ fn send(map: &mut dyn Map, signals: &[(Header, Block)], block: usize, output: &m
     }
     for (header, samples) in signals {
         map.begin(header, output)?;
-        parts(samples).into_iter().try_for_each(|(from, to)| map.block(samples.slice(from, to), output))?;
+        parts(samples)
+            .into_iter()
+            .try_for_each(|(from, to)| map.block(&mut samples.slice(from, to), output))?;
         map.end(output)?;
     }
     Ok(())
@@ -139,7 +143,7 @@ pub(crate) fn run(operator: &impl Operator, signals: &[(Header, Block)]) -> Outc
         let (header, samples) = &signals[0];
         let mut before = Outcome::default();
         if map.begin(header, &mut before).is_ok() {
-            let _ = map.block(samples.slice(0, samples.frames().min(5)), &mut before);
+            let _ = map.block(&mut samples.slice(0, samples.frames().min(5)), &mut before);
         }
         let mut outcome = Outcome::default();
         outcome.stop = send(map.as_mut(), signals, block, &mut outcome).err();

@@ -17,6 +17,7 @@ pub mod flac;
 pub mod framed;
 #[cfg(test)]
 mod harness;
+mod held;
 pub mod k_means;
 pub mod mask;
 pub mod measure;
@@ -94,13 +95,37 @@ pub const OPERATORS: &[Declaration] = &[
 /// The main input of an operator on signals.
 const SIGNAL: Port = Port { name: "from", many: false, optional: false, about: "the signals" };
 
-/// Hands a clip on in blocks of at most `length` frames.
-fn give(clip: &Block, length: usize, output: &mut dyn Output) -> Step {
-    let mut from = 0;
-    while from < clip.frames() {
-        let to = clip.frames().min(from + length.max(1));
-        output.block(clip.slice(from, to))?;
-        from = to;
+/// Hands the frames `from..to` of a clip on in blocks of at most `length`, which are put together in `part`.
+fn give(
+    clip: &Block,
+    (mut from, to): (usize, usize),
+    length: usize,
+    part: &mut Block,
+    output: &mut dyn Output,
+) -> Step {
+    while from < to {
+        let end = to.min(from + length.max(1));
+        part.copy(clip, from, end);
+        output.block(part)?;
+        from = end;
+    }
+    Ok(())
+}
+
+/// Hands so many frames of zeros on in blocks of at most `length`.
+fn give_zeros(
+    channels: usize,
+    mut frames: u64,
+    length: usize,
+    part: &mut Block,
+    output: &mut dyn Output,
+) -> Step {
+    while frames > 0 {
+        let count = usize::try_from(frames).unwrap_or(usize::MAX).min(length.max(1));
+        part.resize(channels, count);
+        part.samples_mut().fill(0.0);
+        output.block(part)?;
+        frames -= count as u64;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ impl<F: FnMut(&mut Block) + Send> Map for Whole<F> {
         output.begin(header)
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
         self.clip.push(block);
         Ok(())
     }
@@ -46,8 +46,8 @@ impl<F: FnMut(&mut Block) + Send> Map for Each<F> {
         output.begin(header)
     }
 
-    fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
-        (self.0)(&mut block);
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
+        (self.0)(block);
         output.block(block)
     }
 
@@ -83,7 +83,7 @@ impl Output for Below<'_> {
         self.map.begin(header, self.output)
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.map.block(block, self.output)
     }
 
@@ -101,7 +101,7 @@ impl Map for Both {
         self.first.begin(header, &mut Below { map: self.second.as_mut(), output })
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         self.first.block(block, &mut Below { map: self.second.as_mut(), output })
     }
 

@@ -147,12 +147,6 @@ impl SignalType {
         }
     }
 
-    /// What its frames are, where that is the same for all items.
-    pub fn sampling(&self) -> Option<Sampling> {
-        let Self { hop, planes, .. } = *self;
-        Some(Sampling { rate: self.rate?, hop, channels: self.channels?, planes })
-    }
-
     /// Adds the name of a number that is drawn. One that is there already gets a number: `gain_db`, `gain_db_2`.
     pub fn draws(&mut self, name: &str) {
         let name = free(name, |name| self.drawn.iter().any(|known| **known == *name));
@@ -197,10 +191,27 @@ impl fmt::Display for Flow {
 }
 
 /// Stretches of frames: from, and up to but not including; in order and apart.
-pub type Spans = Arc<[(u64, u64)]>;
+pub type Spans = Vec<(u64, u64)>;
+
+/// Changes stretches of frames, whose order stays. Those that then overlap or touch become one; empty ones are left out.
+pub fn change_spans(spans: &mut Spans, change: impl Fn(u64, u64) -> (u64, u64)) {
+    let mut count = 0;
+    for index in 0..spans.len() {
+        let (from, to) = change(spans[index].0, spans[index].1);
+        match spans[..count].last_mut() {
+            _ if from >= to => {}
+            Some((_, end)) if from <= *end => *end = to.max(*end),
+            _ => {
+                spans[count] = (from, to);
+                count += 1;
+            }
+        }
+    }
+    spans.truncate(count);
+}
 
 /// Which frames a mask covers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub struct Mask {
     /// All of them.
     pub covered: Spans,
@@ -218,15 +229,21 @@ impl Mask {
     pub fn marked(covered: Spans) -> Self {
         Self { unseen: covered.clone(), covered }
     }
+}
 
-    /// The mask of a signal whose frames are moved, cut or put together.
-    pub fn map(&self, change: impl Fn(&[(u64, u64)]) -> Spans) -> Self {
-        Self { covered: change(&self.covered), unseen: change(&self.unseen) }
+impl Clone for Mask {
+    fn clone(&self) -> Self {
+        Self { covered: self.covered.clone(), unseen: self.unseen.clone() }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.covered.clone_from(&other.covered);
+        self.unseen.clone_from(&other.unseen);
     }
 }
 
-/// What begins a signal: where it comes from and how it is sampled.
-#[derive(Debug, Clone, PartialEq)]
+/// What begins a signal: where it comes from and how it is sampled. `clone_from` uses the memory that is there.
+#[derive(Debug, PartialEq, Default)]
 pub struct Header {
     /// The item's key: its path below the scanned root.
     pub item: Arc<str>,
@@ -263,10 +280,45 @@ impl Header {
         Sampling { rate, hop, channels, planes }
     }
 
+    /// Makes it another's with a mask, whose lists of covered and of unseen frames `write` fills.
+    pub fn masked_from(&mut self, other: &Self, write: impl FnOnce(&mut Spans, &mut Spans)) {
+        let mut mask = self.mask.take().unwrap_or_default();
+        mask.covered.clear();
+        mask.unseen.clear();
+        write(&mut mask.covered, &mut mask.unseen);
+        self.clone_from(other);
+        self.mask = Some(mask);
+    }
+
+    /// Changes its mask, where it has one, as its frames are moved, cut or put together: [`change_spans`] of both lists.
+    pub fn change_mask(&mut self, change: impl Fn(u64, u64) -> (u64, u64)) {
+        if let Some(Mask { covered, unseen }) = &mut self.mask {
+            change_spans(covered, &change);
+            change_spans(unseen, &change);
+        }
+    }
+
     /// Adds a number that was drawn, or that none was, under the name that [`SignalType::draws`] gives it.
     pub fn draw(&mut self, name: &str, number: Option<f64>) {
         let name = free(name, |name| self.drawn.iter().any(|(known, _)| **known == *name));
         self.drawn.push((name, number));
+    }
+}
+
+impl Clone for Header {
+    fn clone(&self) -> Self {
+        let mut header = Self::default();
+        header.clone_from(self);
+        header
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        let &Self { ref item, start, rate, hop, channels, planes, frames, view, ref drawn, ref mask } = other;
+        self.item.clone_from(item);
+        self.drawn.clone_from(drawn);
+        self.mask.clone_from(mask);
+        let (item, drawn, mask) = (self.item.clone(), std::mem::take(&mut self.drawn), self.mask.take());
+        *self = Self { item, start, rate, hop, channels, planes, frames, view, drawn, mask };
     }
 }
 
@@ -288,6 +340,30 @@ impl Block {
     pub fn planar(channels: usize, samples: Vec<f32>) -> Self {
         debug_assert!(channels > 0 && samples.len().is_multiple_of(channels));
         Self { frames: samples.len() / channels.max(1), samples, channels }
+    }
+
+    /// Its samples, channel after channel.
+    pub fn into_samples(self) -> Vec<f32> {
+        self.samples
+    }
+
+    /// Gives it another size in the memory that is there. What stands in it then is to be written over.
+    pub fn resize(&mut self, channels: usize, frames: usize) {
+        self.samples.resize(channels * frames, 0.0);
+        (self.channels, self.frames) = (channels, frames);
+    }
+
+    /// Takes the frames `from..to` of another, in the memory that is there.
+    pub fn copy(&mut self, other: &Self, from: usize, to: usize) {
+        self.samples.clear();
+        (0..other.channels)
+            .for_each(|channel| self.samples.extend_from_slice(&other.channel(channel)[from..to]));
+        (self.channels, self.frames) = (other.channels, to - from);
+    }
+
+    /// Samples for which it has memory.
+    pub fn capacity(&self) -> usize {
+        self.samples.capacity()
     }
 
     /// Number of frames.
@@ -322,10 +398,9 @@ impl Block {
 
     /// The frames `from..to` as a block of their own.
     pub fn slice(&self, from: usize, to: usize) -> Self {
-        let mut samples = Vec::with_capacity(self.channels * (to - from));
-        for channel in 0..self.channels {
-            samples.extend_from_slice(&self.channel(channel)[from..to]);
-        }
-        Self { samples, frames: to - from, channels: self.channels }
+        let mut slice = Self::default();
+        slice.samples.reserve_exact(self.channels * (to - from));
+        slice.copy(self, from, to);
+        slice
     }
 }

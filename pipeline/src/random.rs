@@ -4,6 +4,8 @@
 //! extendable output of that key, so any two keys give unrelated streams and the same key
 //! gives the same numbers on every machine.
 
+use std::fmt::{self, Display, Write};
+
 /// A stream of random numbers.
 pub struct Random {
     reader: blake3::OutputReader,
@@ -15,12 +17,7 @@ pub struct Random {
 impl Random {
     /// The stream of a key made of several parts.
     pub fn keyed(parts: &[&[u8]]) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        Self { reader: hasher.finalize_xof(), buffer: [0; 512], at: 512, spare: None }
+        parts.iter().fold(Key::default(), |key, part| key.part(part)).random()
     }
 
     /// 64 random bits.
@@ -77,6 +74,52 @@ impl Random {
     }
 }
 
+/// What a stream is keyed on, part by part.
+#[derive(Default)]
+pub struct Key(blake3::Hasher);
+
+impl Key {
+    /// With another part.
+    pub fn part(mut self, part: &[u8]) -> Self {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+        self
+    }
+
+    /// With another part, a text that need not be put together.
+    pub fn text(mut self, text: impl Display) -> Self {
+        let mut length = Length(0);
+        // Neither of both can fail.
+        let _ = write!(length, "{text}");
+        self.0.update(&length.0.to_le_bytes());
+        let _ = write!(Bytes(&mut self.0), "{text}");
+        self
+    }
+
+    /// The stream.
+    pub fn random(self) -> Random {
+        Random { reader: self.0.finalize_xof(), buffer: [0; 512], at: 512, spare: None }
+    }
+}
+
+struct Length(u64);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len() as u64;
+        Ok(())
+    }
+}
+
+struct Bytes<'a>(&'a mut blake3::Hasher);
+
+impl Write for Bytes<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +133,12 @@ mod tests {
         assert_eq!(stream(&[b"a", b"b"]), stream(&[b"a", b"b"]));
         assert_ne!(stream(&[b"a", b"b"]), stream(&[b"ab"]));
         assert_ne!(stream(&[b"a", b"b"]), stream(&[b"b", b"a"]));
+    }
+
+    #[test]
+    fn a_text_is_keyed_as_its_bytes_are() {
+        let mut text = Key::default().text(format_args!("{}\0{}", 12, "a.wav")).part(b"b").random();
+        assert_eq!(text.bits(), Random::keyed(&[b"12\0a.wav", b"b"]).bits());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How steps are put together.
 
+use std::fmt::Write;
+
 use etude_pipeline::operator::{Invalid, Step as Outcome};
 use etude_pipeline::random::Random;
 use schemars::JsonSchema;
@@ -78,7 +80,7 @@ impl Step {
     fn apply(
         &self,
         always: bool,
-        at: &str,
+        at: &mut String,
         clip: &mut Clip,
         source: &mut Source<'_>,
         drawn: &mut [Option<f64>],
@@ -95,7 +97,7 @@ impl Step {
                 let chosen = random.below(of.len() as u64) as usize;
                 let (before, one) = (numbers(&of[..chosen]), of[chosen].numbers());
                 let drawn = &mut drawn[before..before + one];
-                of[chosen].apply(true, &format!("{at}.{chosen}"), clip, source, drawn)
+                within(at, chosen, |at| of[chosen].apply(true, at, clip, source, drawn))
             }
             Does::Chain(Chain { of, .. }) => apply_all(of, at, clip, source, drawn),
         }
@@ -127,17 +129,27 @@ pub fn check_all(steps: &[Step], at: &str, name: &str) -> Result<(), Invalid> {
 /// [`numbers`] says.
 pub fn apply_all(
     steps: &[Step],
-    at: &str,
+    at: &mut String,
     clip: &mut Clip,
     source: &mut Source<'_>,
     mut drawn: &mut [Option<f64>],
 ) -> Outcome {
     for (index, step) in steps.iter().enumerate() {
         let (own, others) = drawn.split_at_mut(step.numbers());
-        step.apply(false, &format!("{at}.{index}"), clip, source, own)?;
+        within(at, index, |at| step.apply(false, at, clip, source, own))?;
         drawn = others;
     }
     Ok(())
+}
+
+/// Does something at a place within another, such as `chain.2` within `chain`.
+fn within<T>(at: &mut String, index: usize, work: impl FnOnce(&mut String) -> T) -> T {
+    let length = at.len();
+    // A string takes everything.
+    let _ = write!(at, ".{index}");
+    let done = work(at);
+    at.truncate(length);
+    done
 }
 
 /// What looks at a change, with its place in the file and its name.

@@ -103,7 +103,7 @@ fn applied_to(
     let mut drawn = vec![None; chain::numbers(&steps)];
     let random = |at: &str| Random::keyed(&[key.as_bytes(), at.as_bytes()]);
     let mut source = Source { rate, random: &random, side };
-    chain::apply_all(&steps, "chain", &mut clip, &mut source, &mut drawn)?;
+    chain::apply_all(&steps, &mut "chain".to_owned(), &mut clip, &mut source, &mut drawn)?;
     Ok((clip.whole().clone(), drawn))
 }
 

@@ -7,51 +7,64 @@ use super::Augment;
 use super::chain::{self, Source};
 use super::clip::Clip;
 use super::side::Side;
+use crate::drawn::Notes;
 
 /// What a step does may depend on the whole clip, so all of it is collected first.
 pub struct Work {
     augment: Augment,
     context: Context,
-    /// The names of the numbers that are noted for a clip, and the numbers.
-    names: Vec<String>,
+    notes: Notes,
+    /// What is noted for a clip.
     drawn: Vec<Option<f64>>,
+    /// The place of the steps in the file.
+    place: String,
     side: Option<Side>,
-    /// The clip that is collected; none of a view that passes as it is.
-    header: Option<Header>,
+    header: Header,
+    /// Whether the clip is collected: of some views it passes as it is.
+    collects: bool,
     clip: Clip,
 }
 
 impl Work {
     pub fn new(augment: Augment, context: Context) -> Self {
         let names = chain::names(&augment.chain);
-        let (drawn, clip) = (vec![None; names.len()], Clip::default());
-        Self { augment, context, names, drawn, side: None, header: None, clip }
+        Self {
+            augment,
+            context,
+            drawn: vec![None; names.len()],
+            notes: Notes::new(names),
+            place: "chain".into(),
+            side: None,
+            header: Header::default(),
+            collects: false,
+            clip: Clip::default(),
+        }
     }
 
-    /// A header with what was drawn.
-    fn noted(&self, mut header: Header) -> Header {
-        self.names.iter().zip(&self.drawn).for_each(|(name, number)| header.draw(name, *number));
-        header
+    /// Begins the clip, with what was drawn.
+    fn begin_noted(&mut self, output: &mut dyn Output) -> Outcome {
+        self.notes.note(&mut self.header, self.drawn.iter().copied());
+        output.begin(&self.header)
     }
 }
 
 impl Map for Work {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Outcome {
-        self.header = None;
+        self.header.clone_from(header);
         self.drawn.fill(None);
-        if !self.augment.changes(header.view) {
-            return output.begin(&self.noted(header.clone()));
+        self.collects = self.augment.changes(header.view);
+        if !self.collects {
+            return self.begin_noted(output);
         }
         if self.side.is_none() {
             self.side = Some(Side::open(&self.context)?);
         }
         self.clip.clear();
-        self.header = Some(header.clone());
         Ok(())
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Outcome {
-        if self.header.is_none() {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Outcome {
+        if !self.collects {
             return output.block(block);
         }
         self.clip.push(block);
@@ -59,17 +72,17 @@ impl Map for Work {
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Outcome {
-        let (Some(header), Some(side)) = (self.header.take(), &mut self.side) else { return output.end() };
+        let (true, Some(side)) = (self.collects, &mut self.side) else { return output.end() };
+        let header = &self.header;
         let random = |place: &str| {
-            let key = format!("{place}\0{}", header.item);
-            self.context.random(&key, header.start, header.view)
+            self.context.random(format_args!("{place}\0{}", header.item), header.start, header.view)
         };
         if self.clip.frames() > 0 {
             let mut source = Source { rate: header.rate, random: &random, side };
             let steps = &self.augment.chain;
-            chain::apply_all(steps, "chain", &mut self.clip, &mut source, &mut self.drawn)?;
+            chain::apply_all(steps, &mut self.place, &mut self.clip, &mut source, &mut self.drawn)?;
         }
-        output.begin(&self.noted(header))?;
+        self.begin_noted(output)?;
         self.clip.give(self.context.block, output)?;
         output.end()
     }

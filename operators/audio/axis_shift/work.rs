@@ -5,6 +5,7 @@ use etude_pipeline::operator::{self, Context, Output, Step};
 
 use super::{Axis, AxisShift, Edge, Span};
 use crate::crop::cut;
+use crate::drawn::Notes;
 
 pub struct Work {
     shift: AxisShift,
@@ -15,11 +16,24 @@ pub struct Work {
     planes: usize,
     /// Frames that have come.
     at: u64,
+    notes: Notes,
+    header: Header,
+    part: Block,
 }
 
 impl Work {
     pub fn new(shift: AxisShift, context: Context) -> Self {
-        Self { shift, context, span: None, channels: 0, planes: 1, at: 0 }
+        Self {
+            notes: Notes::new([shift.name()]),
+            shift,
+            context,
+            span: None,
+            channels: 0,
+            planes: 1,
+            at: 0,
+            header: Header::default(),
+            part: Block::default(),
+        }
     }
 
     fn draw(&self, header: &Header) -> i64 {
@@ -32,24 +46,25 @@ impl Work {
     }
 
     /// Moves the bins of each plane.
-    fn pitch(&self, block: &Block, span: Span) -> Block {
+    fn pitch(&mut self, block: &Block, span: Span) {
         let frames = block.frames();
         let (bins, size) = (block.channels() / self.planes, span.size() as usize);
-        let mut moved = Vec::with_capacity(self.planes * size * frames);
         let (from, to, before) = (span.from as usize, span.to as usize, span.before as usize);
+        self.part.resize(self.planes * size, frames);
         // The bins of a plane lie behind each other.
         for plane in 0..self.planes {
-            moved.resize((plane * size + before) * frames, 0.0);
-            moved.extend_from_slice(
-                &block.samples()[(plane * bins + from) * frames..(plane * bins + to) * frames],
-            );
-            moved.resize((plane + 1) * size * frames, 0.0);
+            let moved = &mut self.part.samples_mut()[plane * size * frames..(plane + 1) * size * frames];
+            let there = &block.samples()[(plane * bins + from) * frames..(plane * bins + to) * frames];
+            let (low, rest) = moved.split_at_mut(before * frames);
+            let (middle, high) = rest.split_at_mut(there.len());
+            low.fill(0.0);
+            middle.copy_from_slice(there);
+            high.fill(0.0);
         }
-        Block::planar(self.planes * size, moved)
     }
 
     /// Gives what of a block lies in the span of frames.
-    fn time(&mut self, block: Block, span: Span, output: &mut dyn Output) -> Step {
+    fn time(&mut self, block: &mut Block, span: Span, output: &mut dyn Output) -> Step {
         let (begin, end) = (self.at, self.at + block.frames() as u64);
         self.at = end;
         let (from, to) = (begin.max(span.from), end.min(span.to));
@@ -59,17 +74,13 @@ impl Work {
         if from >= to {
             return Ok(());
         }
-        output.block(block.slice((from - begin) as usize, (to - begin) as usize))
+        self.part.copy(block, (from - begin) as usize, (to - begin) as usize);
+        output.block(&mut self.part)
     }
 
     /// Gives so many frames of zeros.
-    fn zeros(&self, mut frames: u64, output: &mut dyn Output) -> Step {
-        while frames > 0 {
-            let length = frames.min(self.context.block.max(1) as u64);
-            output.block(Block::zeros(self.channels, length as usize))?;
-            frames -= length;
-        }
-        Ok(())
+    fn zeros(&mut self, frames: u64, output: &mut dyn Output) -> Step {
+        crate::give_zeros(self.channels, frames, self.context.block, &mut self.part, output)
     }
 }
 
@@ -89,28 +100,36 @@ impl operator::Map for Work {
             output.count("too_short", 1);
             return Ok(());
         };
-        let mut moved = match self.shift.axis {
-            Axis::Pitch => Header { channels: header.planes.max(1) * span.size() as u16, ..header.clone() },
-            Axis::Time => {
-                let part = cut(header, span.from, span.to - span.from, header.view);
-                let later = |(from, to): &(u64, u64)| (from + span.before, to + span.before);
-                let mask = part.mask.as_ref().map(|mask| mask.map(|spans| spans.iter().map(later).collect()));
-                let start = if self.shift.edge == Edge::Crop { part.start } else { header.start };
-                Header { start, frames: Some(span.size()), mask, ..part }
+        let moved = &mut self.header;
+        match self.shift.axis {
+            Axis::Pitch => {
+                moved.clone_from(header);
+                moved.channels = header.planes.max(1) * span.size() as u16;
             }
-        };
-        moved.draw(self.shift.name(), Some(by as f64));
-        output.begin(&moved)?;
+            Axis::Time => {
+                cut(header, span.from, span.to - span.from, header.view, moved);
+                moved.change_mask(|from, to| (from + span.before, to + span.before));
+                if self.shift.edge != Edge::Crop {
+                    moved.start = header.start;
+                }
+                moved.frames = Some(span.size());
+            }
+        }
+        self.notes.note(moved, [Some(by as f64)]);
+        output.begin(moved)?;
         match self.shift.axis {
             Axis::Pitch => Ok(()),
             Axis::Time => self.zeros(span.before, output),
         }
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let Some(span) = self.span else { return Ok(()) };
         match self.shift.axis {
-            Axis::Pitch => output.block(self.pitch(&block, span)),
+            Axis::Pitch => {
+                self.pitch(block, span);
+                output.block(&mut self.part)
+            }
             Axis::Time => self.time(block, span, output),
         }
     }

@@ -4,7 +4,7 @@ mod fates;
 #[cfg(test)]
 mod tests;
 
-use etude_pipeline::flow::{self, Block, Flow, Header, Masking, SignalType, Spans};
+use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -107,7 +107,7 @@ impl Operator for BertMask {
         let mask = self.clone();
         Body::Map(Box::new(move |context| {
             let (fates, clip) = (Fates::default(), Collected::default());
-            Box::new(Work { mask: mask.clone(), context, header: None, fates, clip })
+            Box::new(Work { mask: mask.clone(), context, header: Header::default(), fates, clip })
         }))
     }
 }
@@ -115,7 +115,7 @@ impl Operator for BertMask {
 struct Work {
     mask: BertMask,
     context: Context,
-    header: Option<Header>,
+    header: Header,
     fates: Fates,
     /// A replacement may come later than what it replaces.
     clip: Collected,
@@ -130,27 +130,25 @@ impl operator::Map for Work {
             _ => self.fates.draw(&self.mask, frames, &mut random),
         }
         self.clip.begin(header);
-        self.header = Some(header.clone());
-        let mask = flow::Mask {
-            covered: spans(&self.fates.chosen),
-            unseen: match self.mask.fill {
-                Fill::Learned => spans(&self.fates.filled),
-                Fill::Zero | Fill::Noise(_) => Spans::default(),
-            },
-        };
-        output.begin(&Header { mask: Some(mask), ..header.clone() })
+        self.header.masked_from(header, |covered, unseen| {
+            covered.extend(spans(&self.fates.chosen));
+            if self.mask.fill == Fill::Learned {
+                unseen.extend(spans(&self.fates.filled));
+            }
+        });
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
         self.clip.push(block);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(header) = self.header.take() else { return Ok(()) };
+        let header = &self.header;
         // Noise has a stream of its own: what is chosen does not depend on it.
-        let noise = format!("noise\0{}", header.item);
-        let mut random = self.context.random(&noise, header.start, header.view);
+        let noise = format_args!("noise\0{}", header.item);
+        let mut random = self.context.random(noise, header.start, header.view);
         let clip = self.clip.clip();
         self.fates.apply(clip, &self.mask.fill, &mut random);
         self.clip.give(self.context.block, output)?;

@@ -111,7 +111,7 @@ impl Operator for Chroma {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = self.framing().output(crate::signal(inputs)?.audio()?, self.n_chroma)?;
-        signal.rate.ok_or("expects one rate: put `op: resample` above it")?;
+        signal.one_rate()?;
         Ok(Flow::Signal(signal))
     }
 

@@ -167,7 +167,7 @@ impl Operator for Cqt {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = self.framing().output(crate::signal(inputs)?.audio()?.clips()?, self.channels())?;
-        self.suits(signal.rate.ok_or("expects one rate: put `op: resample` above it")?)?;
+        self.suits(signal.one_rate()?)?;
         Ok(Flow::Signal(SignalType { planes: self.planes() as u16, ..signal }))
     }
 

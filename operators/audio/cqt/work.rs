@@ -24,8 +24,10 @@ pub fn body(cqt: &Cqt) -> Body {
             banks: Arc::clone(&banks),
             groups: Vec::new(),
             rate: 0,
-            header: None,
+            header: Header::default(),
             clip: Vec::new(),
+            spectrogram: Block::default(),
+            part: Block::default(),
         })
     }))
 }
@@ -45,8 +47,10 @@ struct Work {
     /// The bins at `rate`, the lowest first.
     groups: Vec<Group>,
     rate: u32,
-    header: Option<Header>,
+    header: Header,
     clip: Vec<f32>,
+    spectrogram: Block,
+    part: Block,
 }
 
 /// Bins that are computed together.
@@ -56,9 +60,10 @@ struct Group {
 }
 
 impl Work {
-    /// The frames of the clip that has been collected.
-    fn spectrogram(&mut self, frames: usize) -> Result<Block, Stop> {
-        let mut spectrogram = Block::zeros(self.cqt.channels(), frames);
+    /// Computes the frames of the clip that has been collected.
+    fn transform(&mut self, frames: usize) -> Step {
+        let spectrogram = &mut self.spectrogram;
+        spectrogram.resize(self.cqt.channels(), frames);
         let hop = self.cqt.hop as usize;
         for (index, Group { bins, transform }) in self.groups.iter_mut().enumerate() {
             let reach = bins[0].kernel.reach();
@@ -78,7 +83,7 @@ impl Work {
                 self.cqt.padding.copy(&self.clip, middle - reach as isize, before);
                 let done = transform.run(&bank, |places, values| {
                     for place in places {
-                        self.cqt.put(*place, &values[..last - first], first, &mut spectrogram);
+                        self.cqt.put(*place, &values[..last - first], first, spectrogram);
                     }
                 });
                 done.map_err(|error| Stop::Rejected {
@@ -88,7 +93,7 @@ impl Work {
                 })?;
             }
         }
-        Ok(spectrogram)
+        Ok(())
     }
 }
 
@@ -120,32 +125,30 @@ impl operator::Map for Work {
             self.groups = self.cqt.groups(header.rate).into_iter().map(group).collect();
         }
         self.clip.clear();
-        self.header = Some(header.clone());
+        self.header.clone_from(header);
         Ok(())
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
         self.clip.extend_from_slice(block.channel(0));
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(header) = self.header.take() else { return Ok(()) };
         let framing = self.cqt.framing();
         let frames = framing.frames(self.clip.len() as u64);
         if frames == 0 {
             output.count("too_short", 1);
         }
-        output.begin(&Header {
-            hop: self.cqt.hop,
-            channels: self.cqt.channels() as u16,
-            planes: self.cqt.planes() as u16,
-            frames: Some(frames),
-            mask: header.mask.as_ref().map(|mask| mask.map(|spans| framing.masked(spans, Some(frames)))),
-            ..header
-        })?;
-        let spectrogram = self.spectrogram(frames as usize)?;
-        crate::give(&spectrogram, self.context.block, output)?;
+        self.header.frames = Some(frames);
+        framing.mask(&mut self.header);
+        self.header.hop = self.cqt.hop;
+        self.header.channels = self.cqt.channels() as u16;
+        self.header.planes = self.cqt.planes() as u16;
+        output.begin(&self.header)?;
+        self.transform(frames as usize)?;
+        let all = (0, self.spectrogram.frames());
+        crate::give(&self.spectrogram, all, self.context.block, &mut self.part, output)?;
         output.end()
     }
 }

@@ -94,7 +94,17 @@ impl Operator for Crop {
     fn body(&self) -> Body {
         let crop = self.clone();
         Body::Map(Box::new(move |context| {
-            Box::new(Work { crop: crop.clone(), context, header: None, frames: 0, at: 0, views: Vec::new() })
+            Box::new(Work {
+                crop: crop.clone(),
+                context,
+                header: Header::default(),
+                begun: Header::default(),
+                frames: 0,
+                at: 0,
+                views: Vec::new(),
+                starts: Vec::new(),
+                part: Block::default(),
+            })
         }))
     }
 }
@@ -102,11 +112,16 @@ impl Operator for Crop {
 struct Work {
     crop: Crop,
     context: Context,
-    header: Option<Header>,
+    header: Header,
+    /// That of the view that is given.
+    begun: Header,
     frames: usize,
     at: usize,
-    /// The start of each view and what has come of it, channel after channel.
-    views: Vec<(usize, Block)>,
+    /// The start of each view; none of a clip that is left out.
+    starts: Vec<usize>,
+    /// What has come of each.
+    views: Vec<Block>,
+    part: Block,
 }
 
 impl operator::Map for Work {
@@ -115,26 +130,27 @@ impl operator::Map for Work {
         let wanted = self.crop.frames(header.rate, header.hop);
         self.frames = usize::try_from(wanted.unwrap_or(clip)).unwrap_or(usize::MAX);
         self.at = 0;
-        self.views.clear();
-        self.header = Some(header.clone());
+        self.starts.clear();
+        self.header.clone_from(header);
         let available = usize::try_from(clip).unwrap_or(usize::MAX);
         let room = available.checked_sub(self.frames);
         let mut random = self.context.random(&header.item, header.start, header.view);
         let frames_a_second = f64::from(header.rate) / f64::from(header.hop);
+        let Crop { placement, views, .. } = &self.crop;
         let drawn = room
-            .and_then(|room| self.crop.placement.draw(self.crop.views, room, frames_a_second, &mut random));
-        let Some(starts) = drawn else {
+            .is_some_and(|room| placement.draw(*views, room, frames_a_second, &mut random, &mut self.starts));
+        if !drawn {
+            self.starts.clear();
             output.count("too_short", 1);
-            return Ok(());
-        };
-        let view = |start| (start, Block::zeros(usize::from(header.channels), self.frames));
-        self.views.extend(starts.into_iter().map(view));
+        }
+        self.views.resize_with(self.starts.len(), Block::default);
+        self.views.iter_mut().for_each(|view| view.resize(usize::from(header.channels), self.frames));
         Ok(())
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
         let (begin, end) = (self.at, self.at + block.frames());
-        for (start, view) in &mut self.views {
+        for (start, view) in self.starts.iter().zip(&mut self.views) {
             let (from, to) = (begin.max(*start), end.min(*start + self.frames));
             if from < to {
                 for channel in 0..view.channels().min(block.channels()) {
@@ -148,34 +164,24 @@ impl operator::Map for Work {
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(header) = self.header.take() else { return Ok(()) };
-        for (view, (start, block)) in self.views.drain(..).enumerate() {
-            output.begin(&cut(
-                &header,
-                start as u64,
-                self.frames as u64,
-                header.view * self.crop.views + view as u32,
-            ))?;
-            crate::give(&block, self.context.block, output)?;
+        let first = self.header.view * self.crop.views;
+        for ((start, block), view) in self.starts.iter().zip(&self.views).zip(first..) {
+            cut(&self.header, *start as u64, self.frames as u64, view, &mut self.begun);
+            output.begin(&self.begun)?;
+            crate::give(block, (0, self.frames), self.context.block, &mut self.part, output)?;
             output.end()?;
         }
         Ok(())
     }
 }
 
-/// The header of a part of a clip.
-pub fn cut(header: &Header, start: u64, frames: u64, view: u32) -> Header {
-    let inside = |(from, to): &(u64, u64)| {
-        let (from, to) = (from.saturating_sub(start).min(frames), to.saturating_sub(start).min(frames));
-        (from < to).then_some((from, to))
-    };
-    Header {
-        start: header.start + start * u64::from(header.hop),
-        frames: Some(frames),
-        view,
-        mask: header.mask.as_ref().map(|mask| mask.map(|spans| spans.iter().filter_map(inside).collect())),
-        ..header.clone()
-    }
+/// Makes the header of a part of a clip.
+pub fn cut(header: &Header, start: u64, frames: u64, view: u32, part: &mut Header) {
+    part.clone_from(header);
+    part.start += start * u64::from(header.hop);
+    (part.frames, part.view) = (Some(frames), view);
+    let inside = |frame: u64| frame.saturating_sub(start).min(frames);
+    part.change_mask(|from, to| (inside(from), inside(to)));
 }
 
 #[cfg(test)]

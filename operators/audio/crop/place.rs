@@ -50,28 +50,32 @@ impl Placement {
         }
     }
 
-    /// The starts of views, from 0 to `room` frames; none where there is no place.
+    /// Adds the starts of views, from 0 to `room` frames; says whether there is a place for all.
     pub fn draw(
         &self,
         views: u32,
         room: usize,
         frames_a_second: f64,
         random: &mut Random,
-    ) -> Option<Vec<usize>> {
+        starts: &mut Vec<usize>,
+    ) -> bool {
         let room = room as u64;
         let mut anywhere = || random.below(room + 1);
-        let starts: Vec<u64> = match self {
-            Self::Independent => (0..views).map(|_| anywhere()).collect(),
-            Self::Same => vec![anywhere(); views as usize],
+        match self {
+            Self::Independent => starts.extend((0..views).map(|_| anywhere() as usize)),
+            Self::Same => starts.extend(std::iter::repeat_n(anywhere() as usize, views as usize)),
             Self::Adjacent(adjacent) => {
                 let (least, most) = adjacent.frames(frames_a_second);
-                let first = Near { least, most, room }.first(random)?;
                 let near = Near { least, most, room };
-                let others = (1..views).map(|_| near.other(first, random)).collect::<Option<Vec<_>>>()?;
-                std::iter::once(first).chain(others).collect()
+                let Some(first) = near.first(random) else { return false };
+                starts.push(first as usize);
+                for _ in 1..views {
+                    let Some(other) = near.other(first, random) else { return false };
+                    starts.push(other as usize);
+                }
             }
-        };
-        Some(starts.into_iter().map(|start| start as usize).collect())
+        }
+        true
     }
 }
 

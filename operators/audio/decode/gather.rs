@@ -47,7 +47,10 @@ impl Gather {
             from += count;
             if self.filled == self.block {
                 self.filled = 0;
-                output.block(Block::planar(self.channels, std::mem::take(&mut self.samples)))?;
+                let mut block = Block::planar(self.channels, std::mem::take(&mut self.samples));
+                let step = output.block(&mut block);
+                self.samples = block.into_samples();
+                step?;
             }
         }
         Ok(not_finite)
@@ -63,7 +66,7 @@ impl Gather {
         for row in self.samples.chunks_exact(self.block) {
             samples.extend_from_slice(&row[..frames]);
         }
-        output.block(Block::planar(self.channels, samples))
+        output.block(&mut Block::planar(self.channels, samples))
     }
 }
 
@@ -115,8 +118,8 @@ mod tests {
             Ok(())
         }
 
-        fn block(&mut self, block: Block) -> Step {
-            self.0.push(block);
+        fn block(&mut self, block: &mut Block) -> Step {
+            self.0.push(block.clone());
             Ok(())
         }
 

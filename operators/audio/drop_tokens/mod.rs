@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use etude_pipeline::flow::{Block, Flow, Header, Mask, Masking, SignalType};
+use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Expect;
-use crate::mask::runs;
+use crate::mask::spans;
 
 /// Leaves out a share of each clip's frames, such as the tokens of `patchify`, chosen at random (Myna, Yonay et al.
 /// 2025).
@@ -72,8 +72,15 @@ impl Operator for DropTokens {
     fn body(&self) -> Body {
         let tokens = self.clone();
         Body::Map(Box::new(move |context| {
-            let (dropped, kept) = (Vec::new(), Vec::new());
-            Box::new(Work { tokens: tokens.clone(), context, dropped, kept, at: 0 })
+            Box::new(Work {
+                tokens: tokens.clone(),
+                context,
+                dropped: Vec::new(),
+                kept: Vec::new(),
+                at: 0,
+                header: Header::default(),
+                given: Block::default(),
+            })
         }))
     }
 }
@@ -87,6 +94,8 @@ struct Work {
     kept: Vec<usize>,
     /// Frames that have come.
     at: usize,
+    header: Header,
+    given: Block,
 }
 
 impl operator::Map for Work {
@@ -96,15 +105,12 @@ impl operator::Map for Work {
         let mut random = self.context.random(&header.item, header.start, header.view);
         choose(dropped, all, &mut random, &mut self.dropped);
         self.at = 0;
-        let mask = runs(&self.dropped).map(|run| (run.start as u64, run.end as u64)).collect();
-        output.begin(&Header {
-            frames: Some(all - dropped),
-            mask: Some(Mask::filled(mask)),
-            ..header.clone()
-        })
+        self.header.masked_from(header, |covered, _| covered.extend(spans(&self.dropped)));
+        self.header.frames = Some(all - dropped);
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let dropped = &self.dropped[self.at..self.at + block.frames()];
         self.at += block.frames();
         self.kept.clear();
@@ -112,12 +118,12 @@ impl operator::Map for Work {
         if self.kept.is_empty() {
             return Ok(());
         }
-        let mut samples = Vec::with_capacity(block.channels() * self.kept.len());
+        self.given.resize(block.channels(), self.kept.len());
         for channel in 0..block.channels() {
-            let row = block.channel(channel);
-            samples.extend(self.kept.iter().map(|frame| row[*frame]));
+            let (row, kept) = (block.channel(channel), self.given.channel_mut(channel));
+            kept.iter_mut().zip(&self.kept).for_each(|(value, frame)| *value = row[*frame]);
         }
-        output.block(Block::planar(block.channels(), samples))
+        output.block(&mut self.given)
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {

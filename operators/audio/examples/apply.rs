@@ -9,21 +9,23 @@
 //! ```
 //!
 //! `clips` are 32-bit floats, little-endian, clip after clip, channel after channel. `sides` is what the operator reads
-//! besides, by port, as in a plan. A first pass over all clips is not timed; what it gives is written to `output`, if
-//! that is named. Each pass counts as another view, so that it draws other numbers. The answer has the seconds of each
-//! pass, channels and frames of what came of the first, and the sum of its absolute values; or an `error`.
+//! besides, by port, as in a plan. What stands above an operator in a chain writes a block and lends it: so does this,
+//! and only the operator's own time counts. A first pass over all clips is not timed; what it gives is written to
+//! `output`, if that is named. Each pass counts as another view, so that it draws other numbers. The answer has the
+//! seconds of each pass (of several threads those of the one that took longest), channels and frames of what came of the
+//! first, and the sum of its absolute values; or an `error`.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, mpsc};
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use etude_audio::OPERATORS;
 use etude_pipeline::flow::{Block, Flow, Header, SignalType, Unit};
 use etude_pipeline::operator::{
-    Body, Context, DatasetInput, Inputs, Link, Map, Operator, Output, Step, Stop, Table,
+    Body, Context, DatasetInput, Inputs, Link, Map, Operator, Output, Step, Table,
 };
 use etude_pipeline::run::BLOCK;
 use serde::Deserialize;
@@ -74,34 +76,32 @@ fn run(job: &Job) -> Result<Value, Box<dyn Error>> {
         .take(job.count.unwrap_or(usize::MAX))
         .collect();
     let (mut seconds, mut first) = (Vec::new(), Vec::new());
-    let queue = Mutex::new(VecDeque::new());
+    let next = AtomicUsize::new(0);
     std::thread::scope(|scope| -> Result<(), Box<dyn Error>> {
         let workers: Vec<_> = (0..job.threads.max(1))
             .map(|_| {
                 let (start, starts) = mpsc::channel();
                 let (done, results) = mpsc::channel();
-                let (make, context, queue) = (&make, context(job), &queue);
+                let (make, context, clips, next) = (&make, context(job), &clips, &next);
                 // Plans, filters and memory are a thread's own: the same threads do every pass.
                 scope.spawn(move || {
-                    let mut map = make(context);
-                    starts.into_iter().try_for_each(|keep| done.send(pass(map.as_mut(), queue, keep)))
+                    let mut worker = Worker { job, map: make(context), block: Block::default() };
+                    starts.into_iter().try_for_each(|view| done.send(worker.pass(clips, next, view)))
                 });
                 (start, results)
             })
             .collect();
         for view in 0..=job.repeats {
-            *lock(&queue)? =
-                clips.iter().enumerate().map(|(index, clip)| prepare(job, index, clip, view)).collect();
-            workers.iter().try_for_each(|(start, _)| start.send(view == 0))?;
-            let mut spans = Vec::new();
+            next.store(0, Ordering::Relaxed);
+            workers.iter().try_for_each(|(start, _)| start.send(view))?;
+            let mut longest = Duration::ZERO;
             for (_, results) in &workers {
-                let (begin, end, outputs) = results.recv().map_err(|_| "a thread has panicked")??;
-                spans.push((begin, end));
+                let (spent, outputs) = results.recv().map_err(|_| "a thread has panicked")??;
+                longest = longest.max(spent);
                 first.extend(outputs);
             }
-            let (begin, end) = (spans.iter().map(|span| span.0).min(), spans.iter().map(|span| span.1).max());
-            if let (true, Some(begin), Some(end)) = (view > 0, begin, end) {
-                seconds.push((end - begin).as_secs_f64());
+            if view > 0 {
+                seconds.push(longest.as_secs_f64());
             }
         }
         Ok(())
@@ -151,56 +151,74 @@ fn context(job: &Job) -> Context {
     }
 }
 
-/// A clip on its way: its place among all, and its blocks as a shard's reader would give them.
-struct Clip {
-    index: usize,
-    header: Header,
-    blocks: Vec<Block>,
-}
-
-fn prepare(job: &Job, index: usize, samples: &[f32], view: u32) -> Clip {
-    let frames = Some(job.frames as u64);
-    let header = Header::audio(format!("clip {index}").into(), 0, job.rate, job.channels, frames);
-    let whole = Block::planar(usize::from(job.channels), samples.to_vec());
-    let blocks = (0..job.frames).step_by(BLOCK).map(|from| whole.slice(from, job.frames.min(from + BLOCK)));
-    Clip { index, header: Header { view, ..header }, blocks: blocks.collect() }
-}
-
 /// The channels of a signal.
 type Signal = Vec<Vec<f32>>;
 
-/// When a thread's pass began and ended, and what came of its clips if that is kept.
-type Passed = (Instant, Instant, Vec<(usize, Outputs)>);
+/// How long a thread's operator took for its clips, and what came of them if that is kept.
+type Passed = (Duration, Vec<(usize, Outputs)>);
 
-/// Takes clips until there are no more.
-fn pass(map: &mut dyn Map, queue: &Mutex<VecDeque<Clip>>, keep: bool) -> Result<Passed, String> {
-    let begin = Instant::now();
-    let mut kept = Vec::new();
-    loop {
-        let Some(Clip { index, header, blocks }) = lock(queue)?.pop_front() else { break };
-        let mut outputs = Outputs { keep, signals: Vec::new() };
-        send(map, &header, blocks, &mut outputs).map_err(|stop| format!("{}: {stop:?}", header.item))?;
-        if keep {
-            kept.push((index, outputs));
+/// A thread with an operator of its own.
+struct Worker<'a> {
+    job: &'a Job,
+    map: Box<dyn Map>,
+    /// What is lent.
+    block: Block,
+}
+
+impl Worker<'_> {
+    /// Takes clips until there are no more.
+    fn pass(&mut self, clips: &[&[f32]], next: &AtomicUsize, view: u32) -> Result<Passed, String> {
+        let (mut spent, mut kept) = (Duration::ZERO, Vec::new());
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(samples) = clips.get(index) else { break };
+            let Job { frames, rate, channels, .. } = *self.job;
+            let header =
+                Header::audio(format!("clip {index}").into(), 0, rate, channels, Some(frames as u64));
+            let mut outputs = Outputs { keep: view == 0, signals: Vec::new() };
+            let sent = self.send(&Header { view, ..header }, samples, &mut outputs, &mut spent);
+            sent.map_err(|stop| format!("clip {index}: {stop:?}"))?;
+            if view == 0 {
+                kept.push((index, outputs));
+            }
         }
+        Ok((spent, kept))
     }
-    Ok((begin, Instant::now(), kept))
+
+    fn send(&mut self, header: &Header, samples: &[f32], output: &mut Outputs, spent: &mut Duration) -> Step {
+        let Self { map, block, job } = self;
+        if let Some(survey) = map.survey() {
+            timed(spent, || {
+                survey.item();
+                survey.begin(header)
+            })?;
+            blocks(job, samples, block, |block| timed(spent, || survey.block(block)))?;
+            timed(spent, || survey.end())?;
+        }
+        timed(spent, || map.begin(header, output))?;
+        blocks(job, samples, block, |block| timed(spent, || map.block(block, output)))?;
+        timed(spent, || map.end(output))
+    }
 }
 
-fn send(map: &mut dyn Map, header: &Header, blocks: Vec<Block>, output: &mut Outputs) -> Result<(), Stop> {
-    if let Some(survey) = map.survey() {
-        survey.item();
-        survey.begin(header)?;
-        blocks.iter().try_for_each(|block| survey.block(block))?;
-        survey.end()?;
-    }
-    map.begin(header, output)?;
-    blocks.into_iter().try_for_each(|block| map.block(block, output))?;
-    map.end(output)
+fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let begin = Instant::now();
+    let done = work();
+    *spent += begin.elapsed();
+    done
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> Result<std::sync::MutexGuard<'_, T>, String> {
-    mutex.lock().map_err(|error| error.to_string())
+/// Writes a clip block by block, as a shard's reader does, and lends each.
+fn blocks(job: &Job, samples: &[f32], block: &mut Block, mut lend: impl FnMut(&mut Block) -> Step) -> Step {
+    for from in (0..job.frames).step_by(BLOCK) {
+        let to = job.frames.min(from + BLOCK);
+        block.resize(usize::from(job.channels), to - from);
+        for (channel, plane) in samples.chunks_exact(job.frames).enumerate() {
+            block.channel_mut(channel).copy_from_slice(&plane[from..to]);
+        }
+        lend(block)?;
+    }
+    Ok(())
 }
 
 /// Takes what comes out, and lets go of it unless it is to be kept.
@@ -217,7 +235,7 @@ impl Output for Outputs {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         let block = black_box(block);
         if let (true, Some(planes)) = (self.keep, self.signals.last_mut()) {
             planes

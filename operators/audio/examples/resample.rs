@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes = std::fs::read(input)?;
     let samples: Vec<f32> = bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
     let mut engine = Engine::new(from.parse()?, to.parse()?, quality, 1);
-    let (mut results, mut best) = (Vec::new(), f64::INFINITY);
+    let (mut results, mut piece, mut best) = (Vec::new(), Vec::new(), f64::INFINITY);
     for _ in 0..times {
         let begin = Instant::now();
         results.clear();
@@ -26,16 +26,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         for block in samples.chunks(16_384) {
             let mut rest = block;
             loop {
-                let piece = engine.process(rest.len(), |_| rest);
+                engine.process(rest.len(), |_| rest, &mut piece);
                 if piece.is_empty() {
                     break;
                 }
-                results.extend(piece);
+                results.extend_from_slice(&piece);
                 rest = &[];
             }
         }
-        while let Some(piece) = engine.finish() {
-            results.extend(piece);
+        while engine.finish(&mut piece) {
+            results.extend_from_slice(&piece);
         }
         best = best.min(begin.elapsed().as_secs_f64());
     }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Expect;
+use crate::held::Held;
 use crate::measure::{self, Measure};
 
 /// Leaves out what is too short, too long, too quiet, too loud or clipped.
@@ -125,7 +126,7 @@ impl Operator for Filter {
 
     fn body(&self) -> Body {
         let filter = self.clone();
-        Body::Map(Box::new(move |_| Box::new(Work { filter: filter.clone(), signal: None })))
+        Body::Map(Box::new(move |_| Box::new(Work { filter: filter.clone(), signal: None, held: None })))
     }
 }
 
@@ -133,13 +134,15 @@ struct Work {
     filter: Filter,
     /// What is being measured; none when it is left out already.
     signal: Option<Signal>,
+    /// What held the blocks of the clip before.
+    held: Option<Held>,
 }
 
 struct Signal {
     header: Header,
     measure: Measure,
     /// The blocks of a clip, which wait for the verdict. Those of a recording are gone already.
-    held: Vec<Block>,
+    held: Held,
 }
 
 impl Signal {
@@ -163,7 +166,9 @@ impl Work {
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
         let measure = Measure::new(header, self.filter.loudness.is_some())?;
-        let signal = Signal { header: header.clone(), measure, held: Vec::new() };
+        let mut held = self.held.take().unwrap_or_default();
+        held.clear();
+        let signal = Signal { header: header.clone(), measure, held };
         if !signal.is_clip() {
             output.begin(header)?;
         }
@@ -171,14 +176,14 @@ impl operator::Map for Work {
         Ok(())
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let Some(mut signal) = self.signal.take() else { return Ok(()) };
         // Frames beyond the longest duration are not looked at, so that the reason does not depend on
         // where a block ends.
         let room =
             self.filter.most_frames(signal.header.rate).saturating_sub(signal.measure.level().frames());
         let taken = usize::try_from(room).unwrap_or(usize::MAX).min(block.frames());
-        signal.measure.add(&block, 0, taken)?;
+        signal.measure.add(block, 0, taken)?;
         if let Some(fault) = self.filter.certain(&signal.measure, taken < block.frames()) {
             return self.refuse(&signal, fault, output);
         }
@@ -198,8 +203,9 @@ impl operator::Map for Work {
         }
         if signal.is_clip() {
             output.begin(&signal.header)?;
-            signal.held.drain(..).try_for_each(|block| output.block(block))?;
+            signal.held.give(output, |_| {})?;
         }
+        self.held = Some(signal.held);
         output.end()
     }
 }

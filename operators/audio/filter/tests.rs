@@ -146,8 +146,8 @@ fn a_long_recording_ends_early() {
     let (mut map, mut output) = (make(context), Outcome::default());
     let (header, samples) = recording(&[square(0.5, 101)]);
     map.begin(&header, &mut output).unwrap();
-    map.block(samples.slice(0, 100), &mut output).unwrap();
-    let stop = map.block(samples.slice(100, 101), &mut output);
+    map.block(&mut samples.slice(0, 100), &mut output).unwrap();
+    let stop = map.block(&mut samples.slice(100, 101), &mut output);
     assert!(matches!(stop, Err(Stop::Filtered { .. })));
 }
 

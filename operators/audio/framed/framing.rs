@@ -1,6 +1,6 @@
 //! Where the frames of a signal lie.
 
-use etude_pipeline::flow::{SignalType, Spans};
+use etude_pipeline::flow::{Header, SignalType};
 use etude_pipeline::operator::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,20 +64,12 @@ impl Framing {
         }
     }
 
-    /// Of masked samples the frames whose centre is masked, of that many frames.
-    pub fn masked(&self, mask: &[(u64, u64)], frames: Option<u64>) -> Spans {
+    /// Makes of a mask of samples that of frames: those whose centre is masked, of as many as the header says.
+    pub fn mask(&self, header: &mut Header) {
         let centre = (self.n_fft / 2 - self.side()) as u64;
-        let most = frames.unwrap_or(u64::MAX);
+        let most = header.frames.unwrap_or(u64::MAX);
         let frame = |sample: u64| sample.saturating_sub(centre).div_ceil(self.hop as u64).min(most);
-        let mut masked: Vec<(u64, u64)> = Vec::with_capacity(mask.len());
-        for (from, to) in mask.iter().map(|(from, to)| (frame(*from), frame(*to))) {
-            match masked.last_mut() {
-                Some((_, end)) if *end == from => *end = to,
-                _ if from < to => masked.push((from, to)),
-                _ => {}
-            }
-        }
-        masked.into()
+        header.change_mask(|from, to| (frame(from), frame(to)));
     }
 
     /// What comes of audio: `width` values a frame.

@@ -56,6 +56,8 @@ pub struct Framed<C> {
     next: usize,
     /// Whether there were enough samples for a frame, and what stands before the first one is there.
     started: bool,
+    header: Header,
+    given: Block,
 }
 
 impl<C: Columns> Framed<C> {
@@ -71,6 +73,8 @@ impl<C: Columns> Framed<C> {
             waiting: Vec::new(),
             next: 0,
             started: false,
+            header: Header::default(),
+            given: Block::default(),
         }
     }
 
@@ -81,12 +85,19 @@ impl<C: Columns> Framed<C> {
             return;
         }
         self.started = true;
-        let before: Vec<f32> = match self.framing.padding {
-            Padding::None => return,
-            Padding::Zero => vec![0.0; side],
-            Padding::Reflect => self.waiting[1..=side].iter().rev().copied().collect(),
-        };
-        self.waiting.splice(..0, before);
+        if self.framing.padding == Padding::None {
+            return;
+        }
+        let length = self.waiting.len();
+        self.waiting.resize(length + side, 0.0);
+        self.waiting.copy_within(..length, side);
+        let (before, after) = self.waiting.split_at_mut(side);
+        match self.framing.padding {
+            Padding::Reflect => {
+                before.iter_mut().rev().zip(&after[1..]).for_each(|(mirrored, sample)| *mirrored = *sample);
+            }
+            Padding::Zero | Padding::None => before.fill(0.0),
+        }
     }
 
     /// Puts what the last frames see behind the last sample.
@@ -114,7 +125,8 @@ impl<C: Columns> Framed<C> {
         while frames > 0 {
             self.context.check()?;
             let length = frames.min(self.most);
-            let mut block = Block::zeros(self.rows.len(), length);
+            let block = &mut self.given;
+            block.resize(self.rows.len(), length);
             for at in (0..length).step_by(LANES) {
                 let lanes = LANES.min(length - at);
                 self.columns.columns(&self.waiting[self.next..], hop, lanes, &mut self.rows)?;
@@ -147,18 +159,16 @@ impl<C: Columns> Map for Framed<C> {
         self.waiting.clear();
         self.next = 0;
         self.started = false;
-        let frames = header.frames.map(|frames| self.framing.frames(frames));
-        output.begin(&Header {
-            hop: self.framing.hop as u32,
-            channels: self.rows.len() as u16,
-            planes: self.columns.planes(),
-            frames,
-            mask: header.mask.as_ref().map(|mask| mask.map(|spans| self.framing.masked(spans, frames))),
-            ..header.clone()
-        })
+        self.header.clone_from(header);
+        self.header.frames = header.frames.map(|frames| self.framing.frames(frames));
+        self.framing.mask(&mut self.header);
+        self.header.hop = self.framing.hop as u32;
+        self.header.channels = self.rows.len() as u16;
+        self.header.planes = self.columns.planes();
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         self.waiting.extend_from_slice(block.channel(0));
         self.start();
         if !self.started {

@@ -66,7 +66,7 @@ impl Output for Sample {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         let end = self.at + block.frames();
         let from = self.chosen.partition_point(|frame| *frame < self.at);
         for frame in self.chosen[from..].iter().take_while(|frame| **frame < end) {

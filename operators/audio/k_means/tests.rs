@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::fit::{Fit, nearest};
 use super::sample::choose;
 use super::*;
+use crate::Expect;
 use crate::harness::{operator, wrong};
 use crate::stream::kept::{Clip, Kept, features, link};
 use etude_pipeline::random::Random;
@@ -330,7 +331,7 @@ fn it_gives_an_artifact_of_the_channels() {
     let k_means: KMeans = operator(json!({"clusters": 3}));
     let flow = Flow::Signal(features(39));
     let found = k_means.output(&Inputs(vec![("from", vec![&flow])])).unwrap();
-    let sampling = features(39).sampling().unwrap();
+    let sampling = features(39).sampled().unwrap();
     assert_eq!(
         found,
         Flow::Artifact(ArtifactType { format: "centroids", sampling, tokens: true, width: 39 })

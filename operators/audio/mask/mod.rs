@@ -3,7 +3,7 @@
 mod fill;
 mod spans;
 
-use etude_pipeline::flow::{self, Block, Flow, Header, Masking, SignalType};
+use etude_pipeline::flow::{Block, Flow, Header, Masking, SignalType};
 use etude_pipeline::operator::{
     self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
 };
@@ -76,7 +76,15 @@ impl Operator for Mask {
     fn body(&self) -> Body {
         let mask = self.clone();
         Body::Map(Box::new(move |context| {
-            Box::new(Work { mask: mask.clone(), context, masked: Vec::new(), at: 0, noise: Vec::new() })
+            Box::new(Work {
+                mask: mask.clone(),
+                context,
+                masked: Vec::new(),
+                starts: Vec::new(),
+                at: 0,
+                noise: Vec::new(),
+                header: Header::default(),
+            })
         }))
     }
 }
@@ -86,9 +94,12 @@ struct Work {
     context: Context,
     /// Of each frame of the clip, whether it is masked.
     masked: Vec<bool>,
+    /// Where spans may begin.
+    starts: Vec<usize>,
     at: usize,
     /// A stream of numbers for each channel, so that none depends on how the clip is cut into blocks.
     noise: Vec<Random>,
+    header: Header,
 }
 
 impl operator::Map for Work {
@@ -97,27 +108,31 @@ impl operator::Map for Work {
         let mut random = self.context.random(&header.item, header.start, header.view);
         let frames_a_second = f64::from(header.rate) / f64::from(header.hop);
         let chosen = self.mask.views.as_ref().is_none_or(|views| views.contains(&header.view));
-        self.masked = match &self.mask.pattern {
-            _ if !chosen => vec![false; frames],
-            Pattern::Spans(spans) => spans.draw(frames, &mut random),
-            Pattern::Blocks(blocks) => blocks.draw(frames, frames_a_second, &mut random),
-        };
+        self.masked.clear();
+        self.masked.resize(frames, false);
+        match &self.mask.pattern {
+            _ if !chosen => {}
+            Pattern::Spans(spans) => spans.draw_into(&mut self.masked, &mut self.starts, &mut random),
+            Pattern::Blocks(blocks) => blocks.draw_into(&mut self.masked, frames_a_second, &mut random),
+        }
         self.at = 0;
         let of = |channel: u16| {
-            self.context.random(&format!("{channel}\0{}", header.item), header.start, header.view)
+            self.context.random(format_args!("{channel}\0{}", header.item), header.start, header.view)
         };
         self.noise.clear();
         if matches!(self.mask.fill, Fill::Noise(_)) {
             self.noise.extend((0..header.channels).map(of));
         }
-        let mask = match self.mask.fill {
-            Fill::Learned => flow::Mask::marked(spans(&self.masked)),
-            Fill::Zero | Fill::Noise(_) => flow::Mask::filled(spans(&self.masked)),
-        };
-        output.begin(&Header { mask: Some(mask), ..header.clone() })
+        self.header.masked_from(header, |covered, unseen| {
+            covered.extend(spans(&self.masked));
+            if self.mask.fill == Fill::Learned {
+                unseen.clone_from(covered);
+            }
+        });
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let to = self.masked.len().min(self.at + block.frames());
         let here = &self.masked[self.at.min(to)..to];
         self.at = to;

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use etude_pipeline::flow;
 use etude_pipeline::operator::Invalid;
 use etude_pipeline::random::Random;
 use schemars::JsonSchema;
@@ -67,8 +66,15 @@ impl Spans {
     /// Draws which of so many frames are masked.
     pub fn draw(&self, frames: usize, random: &mut Random) -> Vec<bool> {
         let mut mask = vec![false; frames];
+        self.draw_into(&mut mask, &mut Vec::new(), random);
+        mask
+    }
+
+    /// The same where none is masked yet. `all` is memory to work in.
+    pub fn draw_into(&self, mask: &mut [bool], all: &mut Vec<usize>, random: &mut Random) {
+        let frames = mask.len();
         if frames == 0 {
-            return mask;
+            return;
         }
         let length = self.length.min(frames);
         let wanted = ((self.p * frames as f64 + random.uniform()) as usize).max(self.least);
@@ -80,7 +86,8 @@ impl Spans {
                 (count, frames - count * (length - 1))
             }
         };
-        let mut all: Vec<usize> = (0..starts).collect();
+        all.clear();
+        all.extend(0..starts);
         for place in 0..count {
             let other = place + random.below((starts - place) as u64) as usize;
             all.swap(place, other);
@@ -90,8 +97,7 @@ impl Spans {
             all.sort_unstable();
             all.iter_mut().enumerate().for_each(|(before, start)| *start += before * (length - 1));
         }
-        all.into_iter().for_each(|start| mask[start..start + length].fill(true));
-        mask
+        all.iter().for_each(|start| mask[*start..*start + length].fill(true));
     }
 }
 
@@ -126,16 +132,14 @@ impl Blocks {
         Invalid::unless(right, &at("seconds"), "must be more than 0 and at most 60")
     }
 
-    /// Draws which of so many frames are masked; the last block may be a short one.
-    pub fn draw(&self, frames: usize, frames_a_second: f64, random: &mut Random) -> Vec<bool> {
+    /// Draws which frames are masked, where none is yet; the last block may be a short one.
+    pub fn draw_into(&self, mask: &mut [bool], frames_a_second: f64, random: &mut Random) {
         let length = ((self.seconds * frames_a_second).round() as usize).max(1);
-        let mut mask = vec![false; frames];
         mask.chunks_mut(length).filter(|_| random.chance(self.p)).for_each(|block| block.fill(true));
         if !mask.contains(&true) {
-            let chosen = random.below(frames.div_ceil(length) as u64) as usize;
+            let chosen = random.below(mask.len().div_ceil(length) as u64) as usize;
             mask.chunks_mut(length).skip(chosen).take(1).for_each(|block| block.fill(true));
         }
-        mask
     }
 }
 
@@ -150,6 +154,6 @@ pub fn runs(mask: &[bool]) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// The same as a header has them.
-pub fn spans(mask: &[bool]) -> flow::Spans {
-    runs(mask).map(|run| (run.start as u64, run.end as u64)).collect()
+pub fn spans(mask: &[bool]) -> impl Iterator<Item = (u64, u64)> {
+    runs(mask).map(|run| (run.start as u64, run.end as u64))
 }

@@ -144,7 +144,7 @@ impl Mel {
     /// What comes of audio that is turned into bands and compressed.
     pub fn compressed_output(&self, signal: SignalType, compress: &Compress) -> Result<SignalType, String> {
         let signal = self.framing().output(signal, self.n_mels)?;
-        self.check_rate(signal.rate.ok_or("expects one rate: put `op: resample` above it")?)?;
+        self.check_rate(signal.one_rate()?)?;
         compress.suits(signal.unit)?;
         Ok(signal)
     }

@@ -13,6 +13,8 @@ pub struct Cepstrum {
     weights: Matrix,
     bands: Vec<Row>,
     coefficients: Vec<Row>,
+    header: Header,
+    cepstrum: Block,
 }
 
 impl Cepstrum {
@@ -22,6 +24,8 @@ impl Cepstrum {
             weights: Matrix::new(&weights(mfcc), n_mels),
             bands: vec![[0.0; LANES]; n_mels],
             coefficients: vec![[0.0; LANES]; mfcc.n_mfcc],
+            header: Header::default(),
+            cepstrum: Block::default(),
         }
     }
 }
@@ -50,12 +54,14 @@ fn weights(mfcc: &Mfcc) -> Vec<f32> {
 
 impl Map for Cepstrum {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
-        output.begin(&Header { channels: self.coefficients.len() as u16, ..header.clone() })
+        self.header.clone_from(header);
+        self.header.channels = self.coefficients.len() as u16;
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let frames = block.frames();
-        let mut cepstrum = Block::zeros(self.coefficients.len(), frames);
+        self.cepstrum.resize(self.coefficients.len(), frames);
         for at in (0..frames).step_by(LANES) {
             let lanes = LANES.min(frames - at);
             for (band, row) in self.bands.iter_mut().enumerate() {
@@ -63,10 +69,10 @@ impl Map for Cepstrum {
             }
             self.weights.product(&self.bands, &mut self.coefficients);
             for (index, row) in self.coefficients.iter().enumerate() {
-                cepstrum.channel_mut(index)[at..at + lanes].copy_from_slice(&row[..lanes]);
+                self.cepstrum.channel_mut(index)[at..at + lanes].copy_from_slice(&row[..lanes]);
             }
         }
-        output.block(cepstrum)
+        output.block(&mut self.cepstrum)
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {

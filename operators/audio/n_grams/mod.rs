@@ -67,7 +67,9 @@ impl Operator for NGrams {
                 length,
                 hop,
                 context,
-                header: None,
+                header: Header::default(),
+                begun: Header::default(),
+                part: Block::default(),
                 waiting: Vec::new(),
                 begin: 0,
                 end: 0,
@@ -82,7 +84,10 @@ struct Work {
     length: usize,
     hop: u64,
     context: Context,
-    header: Option<Header>,
+    header: Header,
+    /// That of the n-gram that is given.
+    begun: Header,
+    part: Block,
     /// Of each channel, the frames `begin..end`.
     waiting: Vec<Vec<f32>>,
     begin: u64,
@@ -92,15 +97,18 @@ struct Work {
 }
 
 impl Work {
-    fn give(&self, header: &Header, output: &mut dyn Output) -> Step {
-        output.begin(&cut(header, self.next, self.length as u64, header.view))?;
+    fn give(&mut self, output: &mut dyn Output) -> Step {
+        cut(&self.header, self.next, self.length as u64, self.header.view, &mut self.begun);
+        output.begin(&self.begun)?;
         let mut from = (self.next - self.begin) as usize;
         let end = from + self.length;
         while from < end {
             let to = end.min(from + self.context.block.max(1));
-            let mut samples = Vec::with_capacity(self.waiting.len() * (to - from));
-            self.waiting.iter().for_each(|channel| samples.extend_from_slice(&channel[from..to]));
-            output.block(Block::planar(self.waiting.len(), samples))?;
+            self.part.resize(self.waiting.len(), to - from);
+            for (index, channel) in self.waiting.iter().enumerate() {
+                self.part.channel_mut(index).copy_from_slice(&channel[from..to]);
+            }
+            output.block(&mut self.part)?;
             from = to;
         }
         output.end()
@@ -122,28 +130,26 @@ impl operator::Map for Work {
         self.waiting.resize_with(usize::from(header.channels), Vec::new);
         self.waiting.iter_mut().for_each(Vec::clear);
         (self.begin, self.end, self.next) = (0, 0, 0);
-        self.header = Some(header.clone());
+        self.header.clone_from(header);
         Ok(())
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
-        let Some(header) = self.header.take() else { return Ok(()) };
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         self.context.check()?;
         for (index, channel) in self.waiting.iter_mut().enumerate() {
             channel.extend_from_slice(block.channel(index));
         }
         self.end += block.frames() as u64;
         while self.next + self.length as u64 <= self.end {
-            self.give(&header, output)?;
+            self.give(output)?;
             self.next += self.hop;
         }
         self.forget();
-        self.header = Some(header);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        if self.header.take().is_some() && self.next == 0 {
+        if self.next == 0 {
             output.count("too_short", 1);
         }
         Ok(())

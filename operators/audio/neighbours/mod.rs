@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Expect;
 use crate::collected::Collected;
 use crate::crop::{Near, cut};
+use crate::drawn::Notes;
 
 /// Draws anchors from each clip, and for each of them positives and negatives at given distances in time (Buisson et
 /// al. 2024).
@@ -74,8 +75,14 @@ impl Neighbours {
         ((self.seconds * f64::from(rate) / f64::from(hop)).round() as u64).max(1)
     }
 
-    /// Starts and roles of all views in a clip with places from 0 to `room`; none where some have no place.
-    fn draw(&self, room: u64, frames_a_second: f64, random: &mut Random) -> Option<Vec<(u64, Role)>> {
+    /// Adds starts and roles of all views in a clip with places from 0 to `room`; none where some have no place.
+    fn draw(
+        &self,
+        room: u64,
+        frames_a_second: f64,
+        random: &mut Random,
+        views: &mut Vec<(u64, Role)>,
+    ) -> Option<()> {
         let near = |[least, most]: [f64; 2]| {
             let [least, most] = [least, most].map(|seconds| (seconds * frames_a_second).round() as u64);
             Near { least, most, room }
@@ -83,7 +90,6 @@ impl Neighbours {
         let all = self.bands.iter().flat_map(|band| [near(band.positive), near(band.negative)]);
         // What has room at the greatest of the least distances has room at all of them.
         let farthest = all.max_by_key(|near| near.least)?;
-        let mut views = Vec::with_capacity(self.views() as usize);
         for anchor in 0..self.anchors {
             let start = farthest.first(random)?;
             views.push((start, Role { anchor, band: None, role: 0, distance: 0 }));
@@ -97,7 +103,7 @@ impl Neighbours {
                 }
             }
         }
-        Some(views)
+        Some(())
     }
 }
 
@@ -153,7 +159,10 @@ impl Operator for Neighbours {
             Box::new(Work {
                 neighbours: neighbours.clone(),
                 context,
-                header: None,
+                notes: Notes::new(NAMES),
+                header: Header::default(),
+                begun: Header::default(),
+                drawn: Vec::new(),
                 clip: Collected::default(),
             })
         }))
@@ -167,46 +176,54 @@ const NAMES: [&str; 4] = ["anchor", "band", "role", "distance"];
 struct Work {
     neighbours: Neighbours,
     context: Context,
-    header: Option<Header>,
+    notes: Notes,
+    header: Header,
+    /// That of the view that is given.
+    begun: Header,
+    /// Starts and roles of the views.
+    drawn: Vec<(u64, Role)>,
     clip: Collected,
 }
 
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, _: &mut dyn Output) -> Step {
         self.clip.begin(header);
-        self.header = Some(header.clone());
+        self.header.clone_from(header);
         Ok(())
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
         self.clip.push(block);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(header) = self.header.take() else { return Ok(()) };
+        let header = &self.header;
         let window = self.neighbours.frames(header.rate, header.hop);
-        let clip = self.clip.clip();
+        let frames = self.clip.clip().frames() as u64;
         let frames_a_second = f64::from(header.rate) / f64::from(header.hop);
         let mut random = self.context.random(&header.item, header.start, header.view);
-        let room = (clip.frames() as u64).checked_sub(window);
-        let drawn = room.and_then(|room| self.neighbours.draw(room, frames_a_second, &mut random));
-        let Some(drawn) = drawn else {
+        let room = frames.checked_sub(window);
+        self.drawn.clear();
+        let drawn =
+            room.and_then(|room| self.neighbours.draw(room, frames_a_second, &mut random, &mut self.drawn));
+        if drawn.is_none() {
             output.count("too_short", 1);
             return Ok(());
-        };
-        for (view, (start, role)) in (0..).zip(drawn) {
-            let mut header = cut(&header, start, window, header.view * self.neighbours.views() + view);
+        }
+        let first = header.view * self.neighbours.views();
+        for ((start, role), view) in self.drawn.iter().zip(first..) {
+            cut(header, *start, window, view, &mut self.begun);
             let numbers = [
                 Some(role.anchor.into()),
                 role.band.map(f64::from),
                 Some(role.role.into()),
                 Some(role.distance as f64 / frames_a_second),
             ];
-            NAMES.iter().zip(numbers).for_each(|(name, number)| header.draw(name, number));
-            output.begin(&header)?;
-            let view = clip.slice(start as usize, (start + window) as usize);
-            crate::give(&view, self.context.block, output)?;
+            self.notes.note(&mut self.begun, numbers);
+            output.begin(&self.begun)?;
+            let (from, to) = (*start as usize, (*start + window) as usize);
+            self.clip.cut(from, to, self.context.block, output)?;
             output.end()?;
         }
         Ok(())

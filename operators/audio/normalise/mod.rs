@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Expect;
+use crate::held::Held;
 use crate::measure::{self, Measure};
 use gain::Gain;
 use recording::Recording;
@@ -127,7 +128,12 @@ impl Operator for Normalise {
     fn body(&self) -> Body {
         let normalise = self.clone();
         Body::Map(Box::new(move |_| match normalise.of {
-            Of::Clip => Box::new(Clips { normalise: normalise.clone(), clip: None }),
+            Of::Clip => Box::new(Clips {
+                normalise: normalise.clone(),
+                header: Header::default(),
+                measure: None,
+                held: Held::default(),
+            }),
             Of::Recording => Box::new(Recordings {
                 recording: Recording::new(normalise.lufs.is_some()),
                 normalise: normalise.clone(),
@@ -139,32 +145,32 @@ impl Operator for Normalise {
 /// Gives each clip a gain of its own. A clip waits until it is whole.
 struct Clips {
     normalise: Normalise,
-    clip: Option<(Header, Measure, Vec<Block>)>,
+    header: Header,
+    measure: Option<Measure>,
+    held: Held,
 }
 
 impl operator::Map for Clips {
     fn begin(&mut self, header: &Header, _: &mut dyn Output) -> Step {
-        let measure = Measure::new(header, self.normalise.lufs.is_some())?;
-        self.clip = Some((header.clone(), measure, Vec::new()));
+        self.measure = Some(Measure::new(header, self.normalise.lufs.is_some())?);
+        self.header.clone_from(header);
+        self.held.clear();
         Ok(())
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
-        let Some((_, measure, held)) = &mut self.clip else { return Ok(()) };
-        measure.add(&block, 0, block.frames())?;
-        held.push(block);
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
+        let Some(measure) = &mut self.measure else { return Ok(()) };
+        measure.add(block, 0, block.frames())?;
+        self.held.push(block);
         Ok(())
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some((header, measure, held)) = self.clip.take() else { return Ok(()) };
+        let Some(measure) = self.measure.take() else { return Ok(()) };
         let gain = Gain::of(&self.normalise, &measure);
         gain.count(output);
-        output.begin(&header)?;
-        for mut block in held {
-            gain.apply(&mut block);
-            output.block(block)?;
-        }
+        output.begin(&self.header)?;
+        self.held.give(output, |block| gain.apply(block))?;
         output.end()
     }
 }
@@ -183,8 +189,8 @@ impl operator::Map for Recordings {
         output.begin(header)
     }
 
-    fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
-        self.recording.known().apply(&mut block);
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
+        self.recording.known().apply(block);
         output.block(block)
     }
 

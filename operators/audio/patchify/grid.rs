@@ -1,9 +1,8 @@
 //! Where the values of a clip stand among its tokens.
 
-use etude_pipeline::flow::{Block, Spans};
+use etude_pipeline::flow::{Block, Mask, change_spans};
 
 use super::Patchify;
-use crate::mask::runs;
 
 /// How clips are divided.
 #[derive(Debug, Clone, Copy)]
@@ -56,13 +55,21 @@ impl Grid {
         }
     }
 
-    /// Of masked frames the masked tokens, of so many patches one behind the other.
-    pub fn mask(&self, mask: &[(u64, u64)], columns: usize) -> Spans {
-        let mut masked = vec![false; columns];
-        for (from, to) in mask.iter().map(|(from, to)| (*from as usize, *to as usize)) {
-            let (first, last) = ((from / self.frames).min(columns), to.div_ceil(self.frames).min(columns));
-            masked[first..last].fill(true);
+    /// Makes of a mask of frames that of tokens, of so many patches one behind the other.
+    pub fn mask(&self, mask: &mut Mask, columns: u64) {
+        let (size, bands) = (self.frames as u64, self.bands as u64);
+        for spans in [&mut mask.covered, &mut mask.unseen] {
+            change_spans(spans, |from, to| ((from / size).min(columns), to.div_ceil(size).min(columns)));
+            let count = spans.len();
+            for band in 1..bands {
+                spans.extend_from_within(..count);
+                let there = &mut spans[band as usize * count..];
+                there
+                    .iter_mut()
+                    .for_each(|(from, to)| (*from, *to) = (*from + band * columns, *to + band * columns));
+            }
+            // What goes to the end of a band goes on in the next one.
+            change_spans(spans, |from, to| (from, to));
         }
-        runs(&masked.repeat(self.bands)).map(|run| (run.start as u64, run.end as u64)).collect()
     }
 }

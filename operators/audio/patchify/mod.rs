@@ -54,7 +54,7 @@ impl Operator for Patchify {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::signal(inputs)?.clips()?.in_time()?;
-        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
+        let channels = signal.one_width()?;
         let grid = Grid::of(self, channels, signal.planes);
         if grid.bands * grid.bins * grid.planes != usize::from(channels) {
             let bins = channels / signal.planes.max(1);
@@ -81,7 +81,9 @@ impl Operator for Patchify {
                 patchify: patchify.clone(),
                 context,
                 grid: None,
+                header: Header::default(),
                 tokens: Block::default(),
+                part: Block::default(),
                 at: 0,
             })
         }))
@@ -93,7 +95,9 @@ struct Work {
     context: Context,
     /// None for a clip that is left out.
     grid: Option<Grid>,
+    header: Header,
     tokens: Block,
+    part: Block,
     /// Frames that have come.
     at: usize,
 }
@@ -111,21 +115,20 @@ impl operator::Map for Work {
         }
         output.count("left_over_frames", frames - columns * grid.frames as u64);
         let tokens = columns as usize * grid.bands;
-        if (self.tokens.channels(), self.tokens.frames()) != (grid.values(), tokens) {
-            self.tokens = Block::zeros(grid.values(), tokens);
+        self.tokens.resize(grid.values(), tokens);
+        self.header.clone_from(header);
+        self.header.hop = header.hop.saturating_mul(grid.frames as u32);
+        self.header.channels = grid.values() as u16;
+        self.header.frames = Some(tokens as u64);
+        if let Some(mask) = &mut self.header.mask {
+            grid.mask(mask, columns);
         }
-        output.begin(&Header {
-            hop: header.hop.saturating_mul(grid.frames as u32),
-            channels: grid.values() as u16,
-            frames: Some(tokens as u64),
-            mask: header.mask.as_ref().map(|mask| mask.map(|spans| grid.mask(spans, columns as usize))),
-            ..header.clone()
-        })
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, _: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, _: &mut dyn Output) -> Step {
         if let Some(grid) = &self.grid {
-            grid.add(&block, self.at, &mut self.tokens);
+            grid.add(block, self.at, &mut self.tokens);
             self.at += block.frames();
         }
         Ok(())
@@ -135,7 +138,8 @@ impl operator::Map for Work {
         if self.grid.take().is_none() {
             return Ok(());
         }
-        crate::give(&self.tokens, self.context.block, output)?;
+        let all = (0, self.tokens.frames());
+        crate::give(&self.tokens, all, self.context.block, &mut self.part, output)?;
         output.end()
     }
 }

@@ -9,6 +9,7 @@ use etude_pipeline::operator::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Expect;
 use crate::vectors;
 
 /// Summarises each signal over time as one vector, and keeps the table.
@@ -53,7 +54,7 @@ impl Operator for Pool {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
         let signal = crate::signal(inputs)?;
-        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
+        let channels = signal.one_width()?;
         Ok(Flow::Table(vectors::schema(usize::from(channels) * self.statistics.len(), &signal.drawn)))
     }
 
@@ -114,7 +115,7 @@ impl SinkRows for Rows {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         if block.frames() == 0 {
             return Ok(());
         }

@@ -16,11 +16,12 @@ pub(super) struct Work {
     context: Context,
     /// The right channel, where it is mixed into the left.
     right: Vec<f32>,
+    block: Block,
 }
 
 impl Work {
     pub fn new(render: Render, context: Context) -> Self {
-        Self { render, context, right: Vec::new() }
+        Self { render, context, right: Vec::new(), block: Block::default() }
     }
 
     /// A synthesizer. Each item has its own: the phase of a chorus would go on from one to the next.
@@ -79,7 +80,8 @@ impl operator::Read for Work {
         while player.at < frames {
             self.context.check()?;
             let count = (frames - player.at).min(self.context.block.max(1) as u64) as usize;
-            output.block(self.block(&mut player, count))?;
+            self.play(&mut player, count);
+            output.block(&mut self.block)?;
         }
         output.count("notes_outside", player.outside);
         output.end()
@@ -88,23 +90,22 @@ impl operator::Read for Work {
 
 impl Work {
     /// The next frames.
-    fn block(&mut self, player: &mut Player<'_>, frames: usize) -> Block {
+    fn play(&mut self, player: &mut Player<'_>, frames: usize) {
         let gain = 10f64.powf(self.render.gain_db / 20.0) as f32;
         match self.render.channels {
             Channels::Stereo => {
-                let mut samples = vec![0.0; 2 * frames];
-                let (left, right) = samples.split_at_mut(frames);
+                self.block.resize(2, frames);
+                let (left, right) = self.block.samples_mut().split_at_mut(frames);
                 player.play(left, right);
-                samples.iter_mut().for_each(|sample| *sample *= gain);
-                Block::planar(2, samples)
+                self.block.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
             }
             Channels::Mono => {
-                let mut left = vec![0.0; frames];
+                self.block.resize(1, frames);
                 self.right.resize(frames, 0.0);
-                player.play(&mut left, &mut self.right);
+                let left = self.block.samples_mut();
+                player.play(left, &mut self.right);
                 let both = left.iter_mut().zip(&self.right);
                 both.for_each(|(left, right)| *left = (*left + right) * (0.5 * gain));
-                Block::planar(1, left)
             }
         }
     }

@@ -82,7 +82,16 @@ impl Operator for Resample {
 
     fn body(&self) -> Body {
         let (rate, quality) = (self.rate, self.quality);
-        Body::Map(Box::new(move |_| Box::new(Work { rate, quality, engines: HashMap::new(), current: None })))
+        Body::Map(Box::new(move |_| {
+            Box::new(Work {
+                rate,
+                quality,
+                engines: HashMap::new(),
+                current: None,
+                header: Header::default(),
+                results: Vec::new(),
+            })
+        }))
     }
 }
 
@@ -93,6 +102,8 @@ struct Work {
     engines: HashMap<(u32, u16), Engine>,
     /// None where the rate is right already.
     current: Option<(u32, u16)>,
+    header: Header,
+    results: Vec<f32>,
 }
 
 impl operator::Map for Work {
@@ -120,25 +131,24 @@ impl operator::Map for Work {
             self.current = Some(key);
         }
         let scale = |frames: u64| length(frames, header.rate.into(), self.rate.into());
-        output.begin(&Header {
-            rate: self.rate,
-            start: scale(header.start),
-            frames: header.frames.map(scale),
-            ..header.clone()
-        })
+        self.header.clone_from(header);
+        self.header.rate = self.rate;
+        self.header.start = scale(header.start);
+        self.header.frames = header.frames.map(scale);
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let Some(engine) = self.current.and_then(|key| self.engines.get_mut(&key)) else {
             return output.block(block);
         };
         let mut frames = block.frames();
         loop {
-            let results = engine.process(frames, |channel| &block.channel(channel)[..frames]);
-            if results.is_empty() {
+            engine.process(frames, |channel| &block.channel(channel)[..frames], &mut self.results);
+            if self.results.is_empty() {
                 return Ok(());
             }
-            output.block(Block::planar(block.channels(), results))?;
+            give(&mut self.results, block.channels(), output)?;
             frames = 0;
         }
     }
@@ -147,12 +157,20 @@ impl operator::Map for Work {
         if let Some(key) = self.current
             && let Some(engine) = self.engines.get_mut(&key)
         {
-            while let Some(results) = engine.finish() {
-                if !results.is_empty() {
-                    output.block(Block::planar(key.1.into(), results))?;
+            while engine.finish(&mut self.results) {
+                if !self.results.is_empty() {
+                    give(&mut self.results, key.1.into(), output)?;
                 }
             }
         }
         output.end()
     }
+}
+
+/// Hands samples on, and gets the memory back.
+fn give(samples: &mut Vec<f32>, channels: usize, output: &mut dyn Output) -> Step {
+    let mut block = Block::planar(channels, std::mem::take(samples));
+    let step = output.block(&mut block);
+    *samples = block.into_samples();
+    step
 }

@@ -34,6 +34,7 @@ fn noise(frames: usize, mut seed: u64) -> Vec<f32> {
 /// Channel after channel, cut at the given places.
 fn stream(engine: &mut Engine, planes: &[Vec<f32>], cuts: &[usize]) -> Vec<Vec<f32>> {
     let mut results = vec![Vec::new(); planes.len()];
+    let mut samples = Vec::new();
     let mut add = |samples: &[f32]| {
         let frames = samples.len() / planes.len();
         results.iter_mut().zip(samples.chunks(frames.max(1))).for_each(|(plane, new)| plane.extend(new));
@@ -44,7 +45,7 @@ fn stream(engine: &mut Engine, planes: &[Vec<f32>], cuts: &[usize]) -> Vec<Vec<f
         let begin = at;
         at += frames;
         loop {
-            let samples = engine.process(frames, |channel| &planes[channel][begin..begin + frames]);
+            engine.process(frames, |channel| &planes[channel][begin..begin + frames], &mut samples);
             if samples.is_empty() {
                 break;
             }
@@ -52,7 +53,7 @@ fn stream(engine: &mut Engine, planes: &[Vec<f32>], cuts: &[usize]) -> Vec<Vec<f
             frames = 0;
         }
     }
-    while let Some(samples) = engine.finish() {
+    while engine.finish(&mut samples) {
         add(&samples);
     }
     results

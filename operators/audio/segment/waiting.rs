@@ -1,14 +1,16 @@
 //! The frames that a clip to come may need.
 
-use std::collections::VecDeque;
-
 use etude_pipeline::flow::Block;
 use etude_pipeline::operator::Step;
+
+use crate::held::Held;
 
 /// Consecutive frames of a recording, as the blocks that brought them.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    blocks: VecDeque<Block>,
+    blocks: Held,
+    /// What is given of a block.
+    piece: Block,
     /// The first frame of the first block.
     begin: u64,
     /// The frame behind the last one.
@@ -22,29 +24,29 @@ impl Waiting {
     }
 
     /// Adds what comes next.
-    pub fn push(&mut self, block: Block) {
+    pub fn push(&mut self, block: &mut Block) {
         if block.frames() > 0 {
             self.end += block.frames() as u64;
-            self.blocks.push_back(block);
+            self.blocks.push(block);
         }
     }
 
     /// Drops the blocks that end at `to` or before.
     pub fn forget(&mut self, to: u64) {
-        while let Some(block) = self.blocks.front() {
+        while let Some(block) = self.blocks.get(0) {
             let end = self.begin + block.frames() as u64;
             if end > to {
                 break;
             }
             self.begin = end;
-            self.blocks.pop_front();
+            self.blocks.forget_first();
         }
     }
 
     /// Shows the frames `from..to`: blocks, and the part of each.
     pub fn visit(&self, from: u64, to: u64, mut see: impl FnMut(&Block, usize, usize)) {
         let mut begin = self.begin;
-        for block in &self.blocks {
+        for block in self.blocks.iter() {
             let end = begin + block.frames() as u64;
             if let Some((first, last)) = part(begin, end, from, to) {
                 see(block, first, last);
@@ -55,10 +57,10 @@ impl Waiting {
 
     /// Gives the frames `from..to`. What lies before `keep` need not be kept, so whole blocks of it are
     /// handed on without a copy.
-    pub fn give(&mut self, from: u64, to: u64, keep: u64, mut take: impl FnMut(Block) -> Step) -> Step {
+    pub fn give(&mut self, from: u64, to: u64, keep: u64, mut take: impl FnMut(&mut Block) -> Step) -> Step {
         let mut begin = self.begin;
         let mut index = 0;
-        while let Some(block) = self.blocks.get(index) {
+        while let Some(block) = self.blocks.get_mut(index) {
             let end = begin + block.frames() as u64;
             if begin >= to {
                 break;
@@ -66,16 +68,19 @@ impl Waiting {
             let part = part(begin, end, from, to);
             if part == Some((0, block.frames())) && index == 0 && end <= keep {
                 self.begin = end;
-                self.blocks.pop_front().map_or(Ok(()), &mut take)?;
+                take(block)?;
+                self.blocks.forget_first();
             } else {
-                let piece = part.map(|(first, last)| block.slice(first, last));
+                if let Some((first, last)) = part {
+                    self.piece.copy(block, first, last);
+                    take(&mut self.piece)?;
+                }
                 if index == 0 && end <= keep {
                     self.begin = end;
-                    self.blocks.pop_front();
+                    self.blocks.forget_first();
                 } else {
                     index += 1;
                 }
-                piece.map_or(Ok(()), &mut take)?;
             }
             begin = end;
         }
@@ -100,15 +105,16 @@ mod tests {
             let first = waiting.end();
             let frame = |i: usize| (first + i as u64) as f32;
             let samples = (0..2 * length).map(|i| frame(i % length) + if i < *length { 0.0 } else { 0.5 });
-            let block = if *length == 0 { Block::zeros(2, 0) } else { Block::planar(2, samples.collect()) };
-            waiting.push(block);
+            let mut block =
+                if *length == 0 { Block::zeros(2, 0) } else { Block::planar(2, samples.collect()) };
+            waiting.push(&mut block);
         }
         waiting
     }
 
     fn give(waiting: &mut Waiting, from: u64, to: u64, keep: u64) -> (Vec<f32>, Vec<f32>) {
         let mut planes = (Vec::new(), Vec::new());
-        let take = |block: Block| {
+        let take = |block: &mut Block| {
             planes.0.extend_from_slice(block.channel(0));
             planes.1.extend_from_slice(block.channel(1));
             Ok(())
@@ -139,10 +145,10 @@ mod tests {
     fn holds_no_more_than_is_needed() {
         let mut waiting = waiting(&[4, 4, 4]);
         waiting.forget(3);
-        assert_eq!((waiting.begin, waiting.blocks.len()), (0, 3));
+        assert_eq!((waiting.begin, waiting.blocks.iter().count()), (0, 3));
         waiting.forget(9);
-        assert_eq!((waiting.begin, waiting.blocks.len()), (8, 1));
+        assert_eq!((waiting.begin, waiting.blocks.iter().count()), (8, 1));
         waiting.forget(100);
-        assert_eq!((waiting.begin, waiting.end, waiting.blocks.len()), (12, 12, 0));
+        assert_eq!((waiting.begin, waiting.end, waiting.blocks.iter().count()), (12, 12, 0));
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct Work {
 /// A recording that is being cut. Frames count from the first one that is read.
 struct Recording {
     header: Header,
+    /// That of the clip that is given.
+    begun: Header,
+    silence: Block,
     plan: Plan,
     waiting: Waiting,
     /// Frames of the recording that a clip has to hold.
@@ -114,24 +117,16 @@ impl Recording {
         // Silence that stands before the recording begins has no place of its own.
         let start = (self.header.start + cut.from).saturating_sub(cut.before);
         let frames = Some(cut.before + cut.to - cut.from + cut.after);
-        output.begin(&Header { start, frames, ..self.header.clone() })?;
+        self.begun.clone_from(&self.header);
+        (self.begun.start, self.begun.frames) = (start, frames);
+        output.begin(&self.begun)?;
         let channels = usize::from(self.header.channels);
-        silence(cut.before, channels, block, output)?;
+        crate::give_zeros(channels, cut.before, block, &mut self.silence, output)?;
         let keep = self.plan.next().map_or(u64::MAX, |span| span.first.max(0).unsigned_abs());
         self.waiting.give(cut.from, cut.to, keep, |block| output.block(block))?;
-        silence(cut.after, channels, block, output)?;
+        crate::give_zeros(channels, cut.after, block, &mut self.silence, output)?;
         output.end()
     }
-}
-
-/// Gives so many frames of silence in blocks of that length.
-fn silence(mut frames: u64, channels: usize, block: usize, output: &mut dyn Output) -> Step {
-    while frames > 0 {
-        let length = usize::try_from(frames).unwrap_or(usize::MAX).min(block.max(1));
-        output.block(Block::zeros(channels, length))?;
-        frames -= length as u64;
-    }
-    Ok(())
 }
 
 impl operator::Map for Work {
@@ -139,6 +134,8 @@ impl operator::Map for Work {
         let minimum = self.segment.minimum.map_or(0, |length| self.segment.whole_frames(length, header.rate));
         self.recording = Some(Recording {
             header: header.clone(),
+            begun: Header::default(),
+            silence: Block::default(),
             plan: self.plan(header)?,
             waiting: Waiting::default(),
             minimum: minimum.max(1),
@@ -150,7 +147,7 @@ impl operator::Map for Work {
         Ok(())
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let Some(recording) = &mut self.recording else { return Ok(()) };
         recording.waiting.push(block);
         let end = i64::try_from(recording.waiting.end()).unwrap_or(i64::MAX);

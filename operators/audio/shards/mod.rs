@@ -156,7 +156,7 @@ impl SinkRows for Rows {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         for channel in 0..block.channels() {
             match &mut self.work {
                 Work::Audio(encoder) => encoder.push(channel, block.channel(channel)),

@@ -78,11 +78,12 @@ impl StoredClip<'_> {
     }
 
     /// Its samples in blocks of at most `length` frames.
-    fn blocks(&self, length: usize, mut take: impl FnMut(Block) -> Step) -> Step {
+    fn blocks(&self, length: usize, mut take: impl FnMut(&mut Block) -> Step) -> Step {
         // What was stored was good: if it is not now, the store is damaged, not the recording.
         let damaged = |what: String| Stop::Transient { message: format!("a stored clip is damaged: {what}") };
         let stored = self.header.frames.unwrap_or(0);
         let channels = usize::from(self.header.channels);
+        let mut block = Block::default();
         match self.data {
             StoredData::Audio(bytes) => {
                 let failed = |failure: Failure| damaged(format!("{failure:?}"));
@@ -91,8 +92,11 @@ impl StoredClip<'_> {
                     return Err(damaged(format!("it has {} channels, not {channels}", stream.channels())));
                 }
                 while let Some(planes) = stream.packet().map_err(failed)? {
-                    let samples = planes.iter().flatten().copied().collect();
-                    take(Block::planar(planes.len(), samples))?;
+                    block.resize(planes.len(), planes.first().map_or(0, Vec::len));
+                    for (channel, plane) in planes.iter().enumerate() {
+                        block.channel_mut(channel).copy_from_slice(plane);
+                    }
+                    take(&mut block)?;
                 }
                 if stream.frames() != stored {
                     return Err(damaged(format!("it has {} frames, not {stored}", stream.frames())));
@@ -107,8 +111,11 @@ impl StoredClip<'_> {
                 let mut from = 0;
                 while from < frames {
                     let to = frames.min(from.saturating_add(length.max(1)));
-                    let samples = values.chunks_exact(frames).flat_map(|plane| &plane[from..to]).copied();
-                    take(Block::planar(channels, samples.collect()))?;
+                    block.resize(channels, to - from);
+                    for (channel, plane) in values.chunks_exact(frames).enumerate() {
+                        block.channel_mut(channel).copy_from_slice(&plane[from..to]);
+                    }
+                    take(&mut block)?;
                     from = to;
                 }
             }

@@ -6,7 +6,6 @@ mod part;
 mod tests;
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use etude_pipeline::flow::{Block, Flow, Header};
 use etude_pipeline::operator::{
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Expect;
 use crate::collected::Collected;
+use crate::drawn::Notes;
 use fill::Fill;
 use part::part;
 
@@ -113,9 +113,11 @@ impl Operator for SpecAugment {
             Box::new(Work {
                 augment: augment.clone(),
                 context,
-                masks: None,
+                masks: Masks::default(),
+                masked: false,
                 planes: 1,
-                names: Vec::new(),
+                notes: Notes::new(augment.names()),
+                header: Header::default(),
                 clip,
             })
         }))
@@ -132,10 +134,12 @@ struct Masks {
 struct Work {
     augment: SpecAugment,
     context: Context,
-    /// None of a view that passes as it is.
-    masks: Option<Masks>,
+    masks: Masks,
+    /// Whether the view is masked, or passes as it is.
+    masked: bool,
     planes: usize,
-    names: Vec<Arc<str>>,
+    notes: Notes,
+    header: Header,
     clip: Collected,
 }
 
@@ -144,17 +148,15 @@ impl SpecAugment {
     const NAMES: [[&str; 2]; 2] =
         [["time_mask_start", "time_mask_frames"], ["frequency_mask_start", "frequency_mask_bins"]];
 
-    fn draw(&self, header: &Header, context: &Context) -> Masks {
+    fn draw(&self, header: &Header, context: &Context, masks: &mut Masks) {
         let mut random = context.random(&header.item, header.start, header.view);
         let bins = usize::from(header.channels / header.planes.max(1));
         let frames = usize::try_from(header.frames.unwrap_or(0)).unwrap_or(usize::MAX);
         let most = (self.time_share * frames as f64) as usize;
-        Masks {
-            times: (0..self.time_masks).map(|_| part(self.time_width, most, frames, &mut random)).collect(),
-            bands: (0..self.frequency_masks)
-                .map(|_| part(self.frequency_width, bins, bins, &mut random))
-                .collect(),
-        }
+        let times = (0..self.time_masks).map(|_| part(self.time_width, most, frames, &mut random));
+        masks.times.extend(times);
+        let bands = (0..self.frequency_masks).map(|_| part(self.frequency_width, bins, bins, &mut random));
+        masks.bands.extend(bands);
     }
 
     /// The names of what is drawn for all masks.
@@ -184,27 +186,23 @@ impl SpecAugment {
 
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
-        let masked = self.augment.views.as_ref().is_none_or(|views| views.contains(&header.view));
-        self.masks = masked.then(|| self.augment.draw(header, &self.context));
+        self.masked = self.augment.views.as_ref().is_none_or(|views| views.contains(&header.view));
+        self.masks.times.clear();
+        self.masks.bands.clear();
         self.planes = usize::from(header.planes.max(1));
-        if masked {
+        if self.masked {
+            self.augment.draw(header, &self.context, &mut self.masks);
             self.clip.begin(header);
         }
-        let mut noted = header.clone();
-        let parts = self.masks.iter().flat_map(|masks| masks.times.iter().chain(&masks.bands));
-        let mut numbers = parts.flat_map(|part| [part.start as f64, part.len() as f64]);
-        let before = header.drawn.len();
-        // Names are made once: the signals of a stage have the same.
-        if self.names.is_empty() {
-            self.augment.names().for_each(|name| noted.draw(name, None));
-            self.names.extend(noted.drawn.drain(before..).map(|(name, _)| name));
-        }
-        noted.drawn.extend(self.names.iter().map(|name| (name.clone(), numbers.next())));
-        output.begin(&noted)
+        self.header.clone_from(header);
+        let parts = self.masks.times.iter().chain(&self.masks.bands);
+        let numbers = parts.flat_map(|part| [Some(part.start as f64), Some(part.len() as f64)]);
+        self.notes.note(&mut self.header, numbers);
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
-        if self.masks.is_none() {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
+        if !self.masked {
             return output.block(block);
         }
         self.clip.push(block);
@@ -212,9 +210,11 @@ impl operator::Map for Work {
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(masks) = self.masks.take() else { return output.end() };
+        if !self.masked {
+            return output.end();
+        }
         let clip = self.clip.clip();
-        self.augment.apply(&masks, self.planes, clip);
+        self.augment.apply(&self.masks, self.planes, clip);
         self.clip.give(self.context.block, output)?;
         output.end()
     }

@@ -57,7 +57,7 @@ impl Map for Corpus {
         output.begin(header)
     }
 
-    fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         for (channel, ((high, low), scale)) in self.channels.iter().enumerate() {
             block.channel_mut(channel).iter_mut().for_each(|value| *value = (*value - high - low) * scale);
         }

@@ -120,7 +120,7 @@ impl Output for Item {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         for (channel, running) in self.running.iter_mut().enumerate() {
             running.add(block.channel(channel));
         }

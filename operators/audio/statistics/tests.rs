@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::Expect;
 use crate::stream::kept::{Clip, Kept};
 
 /// Mean and deviation by the definition, in two passes.
@@ -130,7 +131,7 @@ fn it_ends_when_cancelled() {
 fn it_gives_an_artifact_of_the_channels() {
     let flow = Flow::Signal(crate::stream::kept::features(3));
     let found = Statistics {}.output(&Inputs(vec![("from", vec![&flow])])).unwrap();
-    let sampling = crate::stream::kept::features(3).sampling().unwrap();
+    let sampling = crate::stream::kept::features(3).sampled().unwrap();
     assert_eq!(
         found,
         Flow::Artifact(ArtifactType { format: "statistics", sampling, tokens: true, width: 3 })

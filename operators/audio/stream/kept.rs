@@ -125,6 +125,6 @@ pub(crate) fn link<T: Declare + Operator>(operator: &T) -> Link {
 fn row(rows: &mut dyn SinkRows, item: &str, start: u64, clip: &Clip) -> arrow::array::RecordBatch {
     let header = Header::audio(Arc::from(item), start, RATE, clip.len() as u16, Some(clip[0].len() as u64));
     rows.begin(&Header { hop: HOP, ..header }).unwrap();
-    rows.block(Block::planar(clip.len(), clip.concat())).unwrap();
+    rows.block(&mut Block::planar(clip.len(), clip.concat())).unwrap();
     rows.end(&mut Vec::new()).unwrap().unwrap()
 }

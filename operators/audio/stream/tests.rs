@@ -18,7 +18,7 @@ impl Output for Signals {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.0.last_mut().unwrap().2.extend_from_slice(block.channel(0));
         Ok(())
     }

@@ -31,7 +31,7 @@ impl Output for Clips {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.longest_block = self.longest_block.max(block.frames());
         self.done.last_mut().unwrap().1.extend_from_slice(block.samples());
         Ok(())
@@ -173,7 +173,7 @@ impl Output for Columns {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         let column =
             |frame: usize| (0..block.channels()).map(|channel| block.channel(channel)[frame]).collect();
         self.0.extend((0..block.frames()).map(column));

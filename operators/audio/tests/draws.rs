@@ -33,7 +33,7 @@ static NOISES: LazyLock<(TempDir, DatasetInput)> = LazyLock::new(|| {
         let samples: Vec<f32> = clip().into_iter().skip(number as usize * 100).take(1500).collect();
         let frames = Some(samples.len() as u64);
         rows.begin(&Header::audio("noise.wav".into(), number * 1500, 2000, 1, frames)).unwrap();
-        rows.block(Block::planar(1, samples)).unwrap();
+        rows.block(&mut Block::planar(1, samples)).unwrap();
         writer.write(&rows.end(&mut Vec::new()).unwrap().unwrap()).unwrap();
     }
     writer.close().unwrap();
@@ -116,7 +116,7 @@ impl Output for Given {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.0.last_mut().unwrap().1.extend_from_slice(block.samples());
         Ok(())
     }
@@ -172,7 +172,7 @@ fn send(map: &mut dyn Map, key: &Key<'_>) -> Given {
     let mut given = Given::default();
     map.begin(&header, &mut given).unwrap();
     for part in samples.chunks(300) {
-        map.block(Block::planar(1, part.to_vec()), &mut given).unwrap();
+        map.block(&mut Block::planar(1, part.to_vec()), &mut given).unwrap();
     }
     map.end(&mut given).unwrap();
     given

@@ -23,7 +23,7 @@ impl Output for Samples {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.0.extend_from_slice(block.channel(0));
         Ok(())
     }

@@ -58,7 +58,14 @@ impl Operator for Assign {
         // Threads share what is read.
         let shared = Arc::new(Mutex::new(None));
         Body::Map(Box::new(move |context| {
-            Box::new(Work { context, shared: shared.clone(), codebook: None, rows: Vec::new() })
+            Box::new(Work {
+                context,
+                shared: shared.clone(),
+                codebook: None,
+                rows: Vec::new(),
+                header: Header::default(),
+                names: Block::default(),
+            })
         }))
     }
 }
@@ -68,6 +75,8 @@ struct Work {
     shared: Arc<Mutex<Option<Arc<Codebook>>>>,
     codebook: Option<Arc<Codebook>>,
     rows: Vec<Lanes>,
+    header: Header,
+    names: Block,
 }
 
 impl Work {
@@ -95,16 +104,19 @@ impl operator::Map for Work {
             let message = format!("frames have {} values, and the centroids {width}", header.channels);
             return Err(Stop::Rejected { class: "channels", offset: String::new(), message });
         }
-        output.begin(&Header { channels: 1, planes: 1, ..header.clone() })
+        self.header.clone_from(header);
+        (self.header.channels, self.header.planes) = (1, 1);
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let Some(codebook) = &self.codebook else { return Ok(()) };
-        let mut names = Block::zeros(1, block.frames());
-        side_by_side(&block, &mut self.rows, |from, frames| {
+        let names = &mut self.names;
+        names.resize(1, block.frames());
+        side_by_side(block, &mut self.rows, |from, frames| {
             put(&codebook.nearest(frames), &mut names.channel_mut(0)[from..]);
         });
-        output.block(names)
+        output.block(&mut self.names)
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {

@@ -91,7 +91,7 @@ impl Operator for RandomProjection {
         // What was left out cannot be counted in stacks.
         let signal = crate::signal(inputs)?;
         let signal = if self.stack > 1 { signal.in_time()? } else { signal };
-        let channels = signal.channels.ok_or("expects the same number of channels for all items")?;
+        let channels = signal.one_width()?;
         let values = self.codebooks * self.dim * usize::from(channels) * self.stack;
         if values > MOST {
             return Err(format!("the matrices would have {values} values, and may have {MOST}"));
@@ -119,6 +119,8 @@ impl Operator for RandomProjection {
                 drawn: None,
                 rows: Vec::new(),
                 projected: Vec::new(),
+                header: Header::default(),
+                names: Block::default(),
             })
         }))
     }
@@ -137,6 +139,8 @@ struct Work {
     drawn: Option<Arc<Drawn>>,
     rows: Vec<Lanes>,
     projected: Vec<Lanes>,
+    header: Header,
+    names: Block,
 }
 
 /// The quantisers for signals of that many channels.
@@ -164,34 +168,32 @@ impl operator::Map for Work {
         }
         self.stack.begin(usize::from(header.channels));
         let size = self.quantiser.stack as u64;
-        let frames = header.frames.map(|frames| frames / size);
-        output.begin(&Header {
-            hop: header.hop * self.quantiser.stack as u32,
-            channels: self.quantiser.codebooks as u16,
-            planes: 1,
-            frames,
-            // A mask of what was left out counts more frames than there are.
-            mask: match size {
-                1 => header.mask.clone(),
-                _ => header.mask.as_ref().map(|mask| mask.map(|spans| stack::mask(spans, size, frames))),
-            },
-            ..header.clone()
-        })
+        self.header.clone_from(header);
+        self.header.frames = header.frames.map(|frames| frames / size);
+        // A mask of what was left out counts more frames than there are.
+        if size > 1 {
+            stack::mask(&mut self.header, size);
+        }
+        self.header.hop = header.hop * self.quantiser.stack as u32;
+        self.header.channels = self.quantiser.codebooks as u16;
+        self.header.planes = 1;
+        output.begin(&self.header)
     }
 
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         let Some(drawn) = &self.drawn else { return Ok(()) };
         let stacks = self.stack.push(block);
         if stacks.frames() == 0 {
             return Ok(());
         }
-        let mut names = Block::zeros(drawn.quantisers.len(), stacks.frames());
-        side_by_side(&stacks, &mut self.rows, |from, frames| {
+        let names = &mut self.names;
+        names.resize(drawn.quantisers.len(), stacks.frames());
+        side_by_side(stacks, &mut self.rows, |from, frames| {
             for (channel, quantiser) in drawn.quantisers.iter().enumerate() {
                 put(&quantiser.name(frames, &mut self.projected), &mut names.channel_mut(channel)[from..]);
             }
         });
-        output.block(names)
+        output.block(&mut self.names)
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {

@@ -1,6 +1,6 @@
 //! Frames put behind each other: several that follow become one.
 
-use etude_pipeline::flow::{Block, Spans};
+use etude_pipeline::flow::{Block, Header};
 
 /// What no complete stack has used up.
 pub struct Stack {
@@ -8,12 +8,13 @@ pub struct Stack {
     /// The frames that wait, value after value and frame after frame, with room for a whole stack.
     waiting: Vec<f32>,
     frames: usize,
+    stacks: Block,
 }
 
 impl Stack {
     /// Stacks of `size` frames.
     pub fn new(size: usize) -> Self {
-        Self { size: size.max(1), waiting: Vec::new(), frames: 0 }
+        Self { size: size.max(1), waiting: Vec::new(), frames: 0, stacks: Block::default() }
     }
 
     /// A signal of that many channels begins.
@@ -25,13 +26,14 @@ impl Stack {
 
     /// The stacks that a block completes: first all channels of a stack's first frame, then those of its second. What
     /// is left waits.
-    pub fn push(&mut self, block: Block) -> Block {
+    pub fn push<'a>(&'a mut self, block: &'a Block) -> &'a Block {
         if self.size == 1 {
             return block;
         }
         let channels = block.channels();
         let complete = (self.frames + block.frames()) / self.size;
-        let mut stacks = Block::zeros(channels * self.size, complete);
+        let stacks = &mut self.stacks;
+        stacks.resize(channels * self.size, complete);
         if complete > 0 {
             for (row, value) in self.waiting[..self.frames * channels].iter().enumerate() {
                 stacks.channel_mut(row)[0] = *value;
@@ -53,22 +55,16 @@ impl Stack {
     }
 }
 
-/// The stacks that a mask covers: those of which it covers a frame, of as many as there are.
-pub fn mask(mask: &[(u64, u64)], size: u64, stacks: Option<u64>) -> Spans {
-    let mut covered: Vec<(u64, u64)> = Vec::with_capacity(mask.len());
-    for (from, to) in mask {
-        let (from, to) = (from / size, to.div_ceil(size).min(stacks.unwrap_or(u64::MAX)));
-        match covered.last_mut() {
-            Some((_, last)) if from <= *last => *last = to.max(*last),
-            _ if from < to => covered.push((from, to)),
-            _ => {}
-        }
-    }
-    covered.into()
+/// Makes of a mask of frames that of stacks: those of which it covers a frame, of as many as the header says.
+pub fn mask(header: &mut Header, size: u64) {
+    let stacks = header.frames.unwrap_or(u64::MAX);
+    header.change_mask(|from, to| (from / size, to.div_ceil(size).min(stacks)));
 }
 
 #[cfg(test)]
 mod tests {
+    use etude_pipeline::flow::Mask;
+
     use super::*;
 
     #[test]
@@ -80,7 +76,8 @@ mod tests {
             stack.begin(2);
             let (mut from, mut found) = (0, vec![Vec::new(); 6]);
             for length in lengths {
-                let stacks = stack.push(block.slice(from, from + length));
+                let part = block.slice(from, from + length);
+                let stacks = stack.push(&part);
                 found.iter_mut().enumerate().for_each(|(row, to)| to.extend_from_slice(stacks.channel(row)));
                 from += length;
             }
@@ -91,9 +88,14 @@ mod tests {
 
     #[test]
     fn a_mask_covers_stacks_that_it_touches() {
-        assert_eq!(*mask(&[(0, 1), (5, 9), (9, 10), (20, 23)], 4, None), [(0, 3), (5, 6)]);
-        assert_eq!(*mask(&[(0, 4), (4, 8), (16, 24)], 4, Some(5)), [(0, 2), (4, 5)]);
-        assert_eq!(*mask(&[(20, 23)], 4, Some(5)), []);
-        assert_eq!(*mask(&[(2, 3), (5, 7)], 1, Some(9)), [(2, 3), (5, 7)]);
+        let masked = |spans: &[(u64, u64)], size: u64, frames: Option<u64>| {
+            let mut header = Header { frames, mask: Some(Mask::filled(spans.into())), ..Header::default() };
+            mask(&mut header, size);
+            header.mask.unwrap().covered
+        };
+        assert_eq!(masked(&[(0, 1), (5, 9), (9, 10), (20, 23)], 4, None), [(0, 3), (5, 6)]);
+        assert_eq!(masked(&[(0, 4), (4, 8), (16, 24)], 4, Some(5)), [(0, 2), (4, 5)]);
+        assert_eq!(masked(&[(20, 23)], 4, Some(5)), []);
+        assert_eq!(masked(&[(2, 3), (5, 7)], 1, Some(9)), [(2, 3), (5, 7)]);
     }
 }

@@ -7,6 +7,7 @@ use etude_pipeline::random::Random;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Expect;
 use crate::harness::{Outcome, operator, run, wrong};
 use crate::stream::kept::{Clip, Kept, features};
 
@@ -170,7 +171,7 @@ fn assigned(side: Vec<DatasetInput>, (header, block): &(Header, Block), length: 
     let mut send = |outcome: &mut Outcome| -> Step {
         map.begin(header, outcome)?;
         for from in (0..block.frames()).step_by(length) {
-            map.block(block.slice(from, block.frames().min(from + length)), outcome)?;
+            map.block(&mut block.slice(from, block.frames().min(from + length)), outcome)?;
         }
         map.end(outcome)?;
         outcome.end()
@@ -230,7 +231,7 @@ fn centroids_that_do_not_fit_are_told() {
     }
     let output = |format: &'static str, width: u16| {
         let signal = SignalType { planes: 2, ..features(4) };
-        let sampling = Sampling { channels: width, ..signal.sampling().unwrap() };
+        let sampling = Sampling { channels: width, ..signal.sampled().unwrap() };
         let artifact = Flow::Artifact(ArtifactType { format, sampling, tokens: true, width: width.into() });
         let signal = Flow::Signal(signal);
         operator::<Assign>(json!({}))

@@ -190,7 +190,7 @@ impl<F: FnMut(Signal)> Output for Collect<'_, F> {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         if let Some(signal) = &mut self.open {
             let (from, to) = (signal.frames, signal.frames + block.frames());
             let frames = signal.values.len() / usize::from(signal.header.channels).max(1);

@@ -130,11 +130,14 @@ pub enum Stop {
 pub type Step = Result<(), Stop>;
 
 /// What stands below an operator.
+///
+/// Blocks are lent. Whoever gets one may change it, and may keep it by leaving another in its place
+/// ([`std::mem::swap`]), whose memory the lender then fills: so the same memory goes round, clip after clip.
 pub trait Output {
     /// A signal begins.
     fn begin(&mut self, header: &Header) -> Step;
-    /// Its next frames.
-    fn block(&mut self, block: Block) -> Step;
+    /// Its next frames. What stands in the block afterwards does not matter.
+    fn block(&mut self, block: &mut Block) -> Step;
     /// It is complete.
     fn end(&mut self) -> Step;
     /// Something was counted that the summary shows, such as saturated samples.
@@ -152,7 +155,7 @@ pub trait Map: Send {
     /// A signal begins. Forgets whatever an item that was stopped has left.
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step;
     /// Its next frames.
-    fn block(&mut self, block: Block, output: &mut dyn Output) -> Step;
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step;
     /// The signal is complete.
     fn end(&mut self, output: &mut dyn Output) -> Step;
     /// What looks at a whole item before its signals come, for an operator that has to know it first.
@@ -215,7 +218,7 @@ pub trait SinkRows: Send {
     /// A signal begins. Forgets whatever an item that was stopped has left.
     fn begin(&mut self, header: &Header) -> Step;
     /// Its next frames.
-    fn block(&mut self, block: Block) -> Step;
+    fn block(&mut self, block: &mut Block) -> Step;
     /// The signal is complete: its rows, and what there was to count.
     fn end(&mut self, counters: &mut Vec<(&'static str, u64)>) -> Result<Option<RecordBatch>, Stop>;
 }

@@ -8,7 +8,7 @@
 mod body;
 mod table;
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::flow::Flow;
-use crate::random::Random;
+use crate::random::{Key, Random};
 
 pub use body::{
     Body, ChainReport, Dataset, DatasetInput, DatasetJob, Item, Link, Map, Output, Read, Scan, SignalInput,
@@ -171,16 +171,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// The random stream of one signal.
-    pub fn random(&self, item: &str, start: u64, view: u32) -> Random {
-        Random::keyed(&[
-            &self.seed.to_le_bytes(),
-            self.stage.as_bytes(),
-            item.as_bytes(),
-            &start.to_le_bytes(),
-            &self.epoch.to_le_bytes(),
-            &view.to_le_bytes(),
-        ])
+    /// The random stream of one signal. An operator that needs several puts their names before the item's.
+    pub fn random(&self, item: impl Display, start: u64, view: u32) -> Random {
+        let key = Key::default().part(&self.seed.to_le_bytes()).part(self.stage.as_bytes());
+        let key = key.text(item).part(&start.to_le_bytes());
+        key.part(&self.epoch.to_le_bytes()).part(&view.to_le_bytes()).random()
     }
 
     /// The kept stages at a port other than the main one.

@@ -1,6 +1,6 @@
 //! Reading on a thread of its own, so that one large item keeps two cores busy.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::chain::caught;
 use crate::flow::{Block, Header};
@@ -20,19 +20,24 @@ enum Message {
 pub fn read_ahead(read: &mut dyn Read, item: &Item, output: &mut dyn Output) -> Step {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BLOCKS);
-        let reader = scope.spawn(move || caught(|| read.read(item, &mut Send(sender))));
+        let (back, used) = channel();
+        let reader = scope.spawn(move || caught(|| read.read(item, &mut Ahead { sender, used })));
         // With the receiver gone, a reader that is still at work stops at its next block.
-        let taken = take(receiver, output);
+        let taken = take(receiver, &back, output);
         let read = reader.join().unwrap_or(Err(Stop::Cancelled));
         taken.and(read)
     })
 }
 
-fn take(receiver: Receiver<Message>, output: &mut dyn Output) -> Step {
+fn take(receiver: Receiver<Message>, back: &Sender<Block>, output: &mut dyn Output) -> Step {
     for message in receiver {
         match message {
             Message::Begin(header) => output.begin(&header)?,
-            Message::Block(block) => output.block(block)?,
+            Message::Block(mut block) => {
+                output.block(&mut block)?;
+                // A reader that has ended needs none.
+                let _ = back.send(block);
+            }
             Message::End => output.end()?,
             Message::Count(what, amount) => output.count(what, amount),
         }
@@ -40,21 +45,26 @@ fn take(receiver: Receiver<Message>, output: &mut dyn Output) -> Step {
     Ok(())
 }
 
-struct Send(SyncSender<Message>);
+/// Where a reader puts its blocks, and gets those back that were used.
+struct Ahead {
+    sender: SyncSender<Message>,
+    used: Receiver<Block>,
+}
 
-impl Send {
+impl Ahead {
     fn send(&self, message: Message) -> Step {
-        self.0.send(message).map_err(|_| Stop::Cancelled)
+        self.sender.send(message).map_err(|_| Stop::Cancelled)
     }
 }
 
-impl Output for Send {
+impl Output for Ahead {
     fn begin(&mut self, header: &Header) -> Step {
         self.send(Message::Begin(header.clone()))
     }
 
-    fn block(&mut self, block: Block) -> Step {
-        self.send(Message::Block(block))
+    fn block(&mut self, block: &mut Block) -> Step {
+        let used = self.used.try_recv().unwrap_or_default();
+        self.send(Message::Block(std::mem::replace(block, used)))
     }
 
     fn end(&mut self) -> Step {
@@ -77,7 +87,7 @@ mod tests {
     impl Read for Ramp {
         fn read(&mut self, _: &Item, output: &mut dyn Output) -> Step {
             for block in 0..self.0 {
-                output.block(Block::planar(1, vec![block as f32]))?;
+                output.block(&mut Block::planar(1, vec![block as f32]))?;
             }
             output.count("blocks", self.0 as u64);
             if self.0 == 13 { panic!("unlucky") } else { output.end() }
@@ -97,7 +107,7 @@ mod tests {
             Ok(())
         }
 
-        fn block(&mut self, block: Block) -> Step {
+        fn block(&mut self, block: &mut Block) -> Step {
             if self.most == Some(self.blocks.len()) {
                 return Err(Stop::Filtered { reason: "enough".into() });
             }

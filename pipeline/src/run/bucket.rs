@@ -136,7 +136,7 @@ impl Output for Collect<'_> {
         self.writer.begin(header)
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.writer.block(block)
     }
 

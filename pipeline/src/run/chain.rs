@@ -291,8 +291,8 @@ impl Output for Surveyed<'_> {
         self.0.begin(header)
     }
 
-    fn block(&mut self, block: Block) -> Step {
-        self.0.block(&block)
+    fn block(&mut self, block: &mut Block) -> Step {
+        self.0.block(block)
     }
 
     fn end(&mut self) -> Step {
@@ -319,19 +319,20 @@ struct Below<'a> {
 }
 
 impl Below<'_> {
-    fn enter(
+    fn enter<T>(
         &mut self,
-        to_map: impl FnOnce(&mut dyn Map, &mut dyn Output) -> Step,
-        to_end: impl FnOnce(&mut dyn Output) -> Step,
+        what: T,
+        to_map: impl FnOnce(T, &mut dyn Map, &mut dyn Output) -> Step,
+        to_end: impl FnOnce(T, &mut dyn Output) -> Step,
     ) -> Step {
         let Self { at, last, maps, end, trail } = self;
         let (at, last) = (*at, *last);
         match maps.split_first_mut() {
             Some((map, maps)) => trail.inside(at, |trail| {
                 let mut below = Below { at: at + 1, last, maps, end: &mut **end, trail };
-                to_map(map.as_mut(), &mut below)
+                to_map(what, map.as_mut(), &mut below)
             }),
-            None => trail.inside(at, |_| to_end(&mut **end)),
+            None => trail.inside(at, |_| to_end(what, &mut **end)),
         }
     }
 }
@@ -341,23 +342,21 @@ impl Output for Below<'_> {
         if self.at == self.last {
             self.trail.rate = (u64::from(header.hop) * 1_000_000, u64::from(header.rate).max(1));
         }
-        self.enter(|map, below| map.begin(header, below), |end| end.begin(header))
+        self.enter(header, |header, map, below| map.begin(header, below), |header, end| end.begin(header))
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         if self.at == self.last {
-            self.trail.read(&block);
+            self.trail.read(block);
         }
-        // Only one of the two ways is gone, so only one takes the block.
-        let block = std::cell::Cell::new(block);
-        self.enter(|map, below| map.block(block.take(), below), |end| end.block(block.take()))
+        self.enter(block, |block, map, below| map.block(block, below), |block, end| end.block(block))
     }
 
     fn end(&mut self) -> Step {
         if let Some(above) = self.at.checked_sub(1) {
             self.trail.gave(above);
         }
-        self.enter(|map, below| map.end(below), |end| end.end())
+        self.enter((), |(), map, below| map.end(below), |(), end| end.end())
     }
 
     fn count(&mut self, what: &'static str, amount: u64) {

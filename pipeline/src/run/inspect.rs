@@ -282,7 +282,7 @@ impl Output for Collect<'_> {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         let Some((header, planes, most)) = &mut self.open else { return Ok(()) };
         let room = most.saturating_sub(planes.first().map_or(0, Vec::len));
         for (channel, plane) in planes.iter_mut().enumerate() {

@@ -168,7 +168,7 @@ fn no_step_depends_on_the_blocks_in_which_a_clip_comes() {
             for length in [1, 7, 640, 1999] {
                 let mut clip = Clip::default();
                 let parts = (0..2000).step_by(length).map(|from| (from, 2000.min(from + length)));
-                parts.for_each(|(from, to)| clip.push(stereo.slice(from, to)));
+                parts.for_each(|(from, to)| clip.push(&mut stereo.slice(from, to)));
                 let found = applied_to(clip, RATE, chain.clone(), key, &mut side(RATE)).unwrap();
                 assert!(found == whole, "{step} in blocks of {length}");
             }

@@ -33,7 +33,7 @@ fn write(path: &Path, codec: &str, clips: &[&Block]) {
         let (header, _) = recording(&vec![Vec::new(); clip.channels()]);
         let frames = Some(clip.frames() as u64);
         rows.begin(&Header { rate: RATE, start: at as u64, frames, ..header }).unwrap();
-        rows.block((*clip).clone()).unwrap();
+        rows.block(&mut (*clip).clone()).unwrap();
         if let Some(batch) = rows.end(&mut Vec::new()).unwrap() {
             writer.write(&batch).unwrap();
         }
@@ -133,7 +133,7 @@ fn a_run_mixes_in_what_a_stage_keeps() {
     let mut work = make(context);
     let (header, block) = crate::harness::at(RATE, clip(0, &tone(440.0).samples()[..5000]));
     work.begin(&header, &mut outcome).unwrap();
-    work.block(block, &mut outcome).unwrap();
+    work.block(&mut block.clone(), &mut outcome).unwrap();
     work.end(&mut outcome).unwrap();
     let (header, planes) = &outcome.signals[0];
     let numbers: Vec<Option<f64>> = header.drawn.iter().map(|(_, number)| *number).collect();

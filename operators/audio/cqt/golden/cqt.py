@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes cqt.json: what nnAudio's direct kernels give for noise, and how far librosa's transforms are from that.
 
-    python3 -m venv venv && venv/bin/pip install nnAudio==0.3.4 torch==2.11.0 librosa==0.11.0 scipy==1.17.1
+    python3 -m venv venv && venv/bin/pip install nnAudio==0.3.4 torch==2.11.0 librosa==1.0.0 scipy==1.17.1
     venv/bin/python operators/audio/cqt/golden/cqt.py
 
 writes cqt.json beside this file. `nnaudio` cases are the outputs of CQT1992v2 (kernels and correlation in single

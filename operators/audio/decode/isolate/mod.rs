@@ -127,9 +127,9 @@ impl Exchange<'_> {
             Kind::Block => {
                 let channels = usize::from(self.begun.map_or(0, |(_, channels)| channels));
                 let samples = frame.samples(channels).map_err(End::Lost)?;
-                let block = Block::planar(channels, samples);
+                let mut block = Block::planar(channels, samples);
                 self.frames += block.frames() as u64;
-                self.output.block(block)?;
+                self.output.block(&mut block)?;
             }
             Kind::Count => {
                 let count: Count = frame.json().map_err(End::Lost)?;

@@ -84,8 +84,8 @@ impl<W: Write> Output for Told<'_, W> {
         Self::said(wire::say(self.to, Kind::Begin, &Begin::from(header)))
     }
 
-    fn block(&mut self, block: Block) -> Step {
-        Self::said(wire::samples(self.to, &block, self.buffer))?;
+    fn block(&mut self, block: &mut Block) -> Step {
+        Self::said(wire::samples(self.to, block, self.buffer))?;
         if let Some(hook) = self.hook {
             Self::said(self.to.flush())?;
             hook.act();

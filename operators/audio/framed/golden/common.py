@@ -1,8 +1,9 @@
 """What the golden scripts of frame-wise features have in common: the signal, and how figures are written.
 
-    python3 -m venv venv && venv/bin/pip install librosa==0.11.0 torch==2.11.0 torchaudio==2.11.0
+    python3 -m venv venv && venv/bin/pip install librosa==1.0.0 torch==2.11.0 torchaudio==2.11.0
 
-There was no librosa 1.0 when the figures were made. Both compute in single precision, as we do.
+librosa 1.0 wants Python 3.12 or newer. (0.11 gives the same files, byte for byte.) Both compute in single precision, as
+we do.
 """
 import json
 import pathlib

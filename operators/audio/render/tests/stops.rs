@@ -34,7 +34,7 @@ impl Output for Canceller {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.1 += block.frames();
         if self.1 >= 44_100 {
             self.0.cancel.cancel();

@@ -117,7 +117,7 @@ impl Output for Decoded {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         for frame in 0..block.frames() {
             self.samples.extend((0..block.channels()).map(|channel| block.channel(channel)[frame]));
         }

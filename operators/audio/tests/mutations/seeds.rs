@@ -149,7 +149,7 @@ fn flac(planes: &[Vec<f32>; CHANNELS]) -> Vec<u8> {
     let mut rows = chain.rows(&CancellationToken::new()).unwrap();
     let header = Header::audio("a".into(), 0, RATE, CHANNELS as u16, Some(FRAMES as u64));
     rows.begin(&header).unwrap();
-    rows.block(Block::planar(CHANNELS, planes.concat())).unwrap();
+    rows.block(&mut Block::planar(CHANNELS, planes.concat())).unwrap();
     let batch = rows.end(&mut Vec::new()).unwrap().unwrap();
     let audio = batch.column_by_name("audio").unwrap().as_struct();
     audio.column_by_name("bytes").unwrap().as_binary::<i32>().value(0).to_vec()

@@ -64,7 +64,7 @@ impl Output for Sum {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.expect(self.open, "a block comes before its signal");
         self.expect(block.samples().iter().all(|sample| sample.is_finite()), "a sample is not finite");
         self.frames += block.frames() as u64;

@@ -32,7 +32,7 @@ impl Output for Features {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         for (channel, values) in self.0.iter_mut().enumerate() {
             values.extend_from_slice(block.channel(channel));
         }
@@ -62,7 +62,7 @@ fn data_path(mel: &parameters::Mel, samples: &[f32]) -> Vec<f32> {
     let header = Header::audio(Arc::from("a"), 0, RATE, 1, Some(samples.len() as u64));
     map.begin(&header, &mut features).unwrap();
     for part in samples.chunks(1000) {
-        map.block(Block::planar(1, part.to_vec()), &mut features).unwrap();
+        map.block(&mut Block::planar(1, part.to_vec()), &mut features).unwrap();
     }
     map.end(&mut features).unwrap();
     features.0.concat()

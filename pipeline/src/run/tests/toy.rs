@@ -151,7 +151,7 @@ impl Read for Cutting {
         for (index, factor) in [1.0, 2.0].into_iter().enumerate() {
             output.begin(&Header::audio(item.key.clone(), index as u64, 1000, 1, Some(2)))?;
             let value = (content / self.keep * 10 + self.version) as f32 * factor;
-            output.block(Block::planar(1, vec![value, -value]))?;
+            output.block(&mut Block::planar(1, vec![value, -value]))?;
             output.end()?;
         }
         Ok(())
@@ -190,7 +190,7 @@ impl Map for Adding {
         output.begin(header)
     }
 
-    fn block(&mut self, mut block: Block, output: &mut dyn Output) -> Step {
+    fn block(&mut self, block: &mut Block, output: &mut dyn Output) -> Step {
         block.samples_mut().iter_mut().for_each(|sample| *sample += self.0.amount);
         output.block(block)
     }
@@ -257,7 +257,7 @@ impl SinkRows for Row {
         Ok(())
     }
 
-    fn block(&mut self, block: Block) -> Step {
+    fn block(&mut self, block: &mut Block) -> Step {
         self.value = block.channel(0)[0];
         Ok(())
     }
@@ -293,7 +293,7 @@ impl Read for ReadBack {
                     let start = batch.column(1).as_primitive::<Int64Type>().value(at) as u64;
                     output.begin(&Header::audio(item, start, 1000, 1, Some(1)))?;
                     let value = batch.column(2).as_primitive::<Float32Type>().value(at);
-                    output.block(Block::planar(1, vec![value]))?;
+                    output.block(&mut Block::planar(1, vec![value]))?;
                     output.end()?;
                 }
                 row += 1;
