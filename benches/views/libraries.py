@@ -21,15 +21,15 @@ def made(library, case, setting, clips):
     apply = case.peers[library](importlib.import_module(MODULES[library]), setting)
     rate = () if library == "librosa" else (setting.rate,)
 
-    def pair(source, call):
-        given = source.copy()
-        return lambda: numpy.copyto(given, source), call(given)
+    def pair(source, call, given_as=lambda array: array):
+        array = source.copy()
+        given = given_as(array)   # in the same memory
+        return lambda: numpy.copyto(array, source), lambda: call(given)
 
     if library in TORCH:
         import torch
         if library == "torch_audiomentations":
-            return [pair(clips, lambda given: lambda: apply(torch.from_numpy(given)[:, None], setting.rate).samples.contiguous())]
-        if library in BATCHED:
-            return [pair(clips, lambda given: lambda: apply(torch.from_numpy(given)).contiguous())]
-        return [pair(clip[None], lambda given: lambda: apply(torch.from_numpy(given)).contiguous()) for clip in clips]
-    return [pair(clip, lambda given: lambda: numpy.ascontiguousarray(apply(given, *rate))) for clip in clips]
+            return [pair(clips[:, None], lambda given: apply(given, setting.rate).samples.contiguous(), torch.from_numpy)]
+        inputs = [clips] if library in BATCHED else clips[:, None]
+        return [pair(source, lambda given: apply(given).contiguous(), torch.from_numpy) for source in inputs]
+    return [pair(clip, lambda given: numpy.ascontiguousarray(apply(given, *rate))) for clip in clips]

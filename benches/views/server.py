@@ -28,13 +28,15 @@ def calls(job):
         setting = cases.Setting(**job["setting"])
         case = cases.find(job["kind"], job["case"])
         kept[key] = libraries.made(job["library"], case, setting, clips.reshape(count, job["frames"]))
-        for _, call in kept[key]:
+        for write, call in kept[key]:
+            write()
             call()
     return kept[key]
 
 
-def signals(call):
+def signals(write, call):
     """What a call gives, as one array [channels, frames] for each clip."""
+    write()
     result = call()
     array = numpy.asarray(result.detach().numpy() if hasattr(result, "detach") else result)
     # A batch has an axis more: a signal of [clips, 1, frames], or features of [clips, bins, frames].
@@ -44,7 +46,7 @@ def signals(call):
 def run(job):
     made = calls(job)
     if job.get("output"):
-        outputs = [signal for _, call in made for signal in signals(call)]
+        outputs = [signal for write, call in made for signal in signals(write, call)]
         numpy.concatenate([signal.ravel() for signal in outputs]).astype("<f4").tofile(job["output"])
         return {"signals": [signal.shape for signal in outputs]}
     seconds = 0.0

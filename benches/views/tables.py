@@ -99,7 +99,7 @@ def text(results):
     parts = [f"Made by `{results['command']}` on {results['date']}: the median of {results['rounds']} rounds in turns, "
              f"{results['threads']} thread{'s' * (results['threads'] > 1)}, {results['clips']} clips of "
              f"{results['seconds']:g} s, milliseconds a clip. {machine['processor']}. {versions}.\n\n"
-             "All get the clips in memory. Étude changes blocks that it is given in place, as between stages; the peers "
+             "All get clips that were just written to memory. Étude changes blocks that it is given in place, as between stages; the peers "
              f"return new arrays.\n\n{met(rows)}\n"]
     for kind, title in (("augmentation", "Augmentations"), ("feature", "Features")):
         for rate in dict.fromkeys(row["rate"] for row in rows if row["kind"] == kind):

@@ -27,7 +27,7 @@ impl Notes {
     /// Adds numbers to a header, in the order of their names; those that are missing are noted as not drawn.
     pub fn note(&mut self, header: &mut Header, numbers: impl IntoIterator<Item = Option<f64>>) {
         let before = || header.drawn.iter().map(|(name, _)| name);
-        if self.free.is_empty() || !before().eq(&self.before) {
+        if self.free.len() != self.names.len() || !before().eq(&self.before) {
             self.before = before().cloned().collect();
             self.names.iter().for_each(|name| header.draw(name, None));
             self.free = header.drawn.drain(self.before.len()..).map(|(name, _)| name).collect();

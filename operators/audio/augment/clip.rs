@@ -58,6 +58,7 @@ impl Clip {
                 }
                 at = place.end;
             }
+            self.blocks.clear();
             self.is_whole = true;
         }
         &mut self.whole
@@ -130,8 +131,10 @@ impl Clip {
     pub fn give(&mut self, length: usize, output: &mut dyn Output) -> Step {
         let Self { blocks, whole, is_whole, part } = self;
         let mut cut = |block: &Block| crate::give(block, (0, block.frames()), length, part, output);
-        if *is_whole {
+        if *is_whole && whole.frames() > length {
             cut(whole)?;
+        } else if *is_whole {
+            output.block(whole)?;
         } else if blocks.iter().any(|block| block.frames() > length) {
             blocks.iter().try_for_each(cut)?;
         } else {

@@ -143,8 +143,11 @@ impl operator::Map for Work {
             self.starts.clear();
             output.count("too_short", 1);
         }
-        self.views.resize_with(self.starts.len(), Block::default);
-        self.views.iter_mut().for_each(|view| view.resize(usize::from(header.channels), self.frames));
+        let count = self.starts.len().max(self.views.len());
+        self.views.resize_with(count, Block::default);
+        for (_, view) in self.starts.iter().zip(&mut self.views) {
+            view.resize(usize::from(header.channels), self.frames);
+        }
         Ok(())
     }
 

@@ -126,7 +126,9 @@ impl Operator for Filter {
 
     fn body(&self) -> Body {
         let filter = self.clone();
-        Body::Map(Box::new(move |_| Box::new(Work { filter: filter.clone(), signal: None, held: None })))
+        Body::Map(Box::new(move |_| {
+            Box::new(Work { filter: filter.clone(), signal: None, held: Held::default() })
+        }))
     }
 }
 
@@ -134,15 +136,13 @@ struct Work {
     filter: Filter,
     /// What is being measured; none when it is left out already.
     signal: Option<Signal>,
-    /// What held the blocks of the clip before.
-    held: Option<Held>,
+    /// The blocks of a clip, which wait for the verdict. Those of a recording are gone already.
+    held: Held,
 }
 
 struct Signal {
     header: Header,
     measure: Measure,
-    /// The blocks of a clip, which wait for the verdict. Those of a recording are gone already.
-    held: Held,
 }
 
 impl Signal {
@@ -166,9 +166,8 @@ impl Work {
 impl operator::Map for Work {
     fn begin(&mut self, header: &Header, output: &mut dyn Output) -> Step {
         let measure = Measure::new(header, self.filter.loudness.is_some())?;
-        let mut held = self.held.take().unwrap_or_default();
-        held.clear();
-        let signal = Signal { header: header.clone(), measure, held };
+        self.held.clear();
+        let signal = Signal { header: header.clone(), measure };
         if !signal.is_clip() {
             output.begin(header)?;
         }
@@ -188,7 +187,7 @@ impl operator::Map for Work {
             return self.refuse(&signal, fault, output);
         }
         if signal.is_clip() {
-            signal.held.push(block);
+            self.held.push(block);
         } else {
             output.block(block)?;
         }
@@ -197,15 +196,14 @@ impl operator::Map for Work {
     }
 
     fn end(&mut self, output: &mut dyn Output) -> Step {
-        let Some(mut signal) = self.signal.take() else { return Ok(()) };
+        let Some(signal) = self.signal.take() else { return Ok(()) };
         if let Some(fault) = self.filter.verdict(&signal.measure, signal.header.rate) {
             return self.refuse(&signal, fault, output);
         }
         if signal.is_clip() {
             output.begin(&signal.header)?;
-            signal.held.give(output, |_| {})?;
+            self.held.give(output, |_| {})?;
         }
-        self.held = Some(signal.held);
         output.end()
     }
 }

@@ -118,6 +118,9 @@ struct Keep<'a> {
     count: u64,
 }
 
+/// Bytes of clips that a thread may keep memory for between items.
+const KEPT: u64 = 32 << 20;
+
 impl Keep<'_> {
     fn push(&mut self, batch: RecordBatch) -> Step {
         self.count += batch.num_rows() as u64;
@@ -186,7 +189,7 @@ fn work(
         }
     }
     let broken = matches!(&step, Err(Stop::Rejected { class: "panic", .. }));
-    (if broken { Fate::Broken } else { Fate::Good }, Done { index, rows, step, trail, complete })
+    (if broken { Fate::Spent } else { Fate::Good }, Done { index, rows, step, trail, complete })
 }
 
 /// Writes a bucket's shard and gives its digest and number of rows: what is known of items is copied, the
@@ -263,11 +266,13 @@ async fn items(task: &Task, shared: &Arc<Shared>, sender: &mpsc::Sender<Done>) -
             let (columns, schema) = (shared.columns.clone(), shared.schema.clone());
             // Were it read on one thread, the others would have nothing left to do before it ends.
             let ahead = shared.threads > 1 && item.size > shared.bytes / (2 * shared.threads as u64);
+            // What operators keep for the next clip is memory that nobody is charged for between items.
+            let large = shared.clip > KEPT;
             shared.pool.submit(move |desk| {
                 let (fate, done) =
                     work(desk, &item, rows, (columns.as_deref(), &schema), ahead, trail, index);
                 let _ = sender.send(done);
-                fate
+                if large { Fate::Spent } else { fate }
             });
             running.push(receiver);
             submitted += 1;

@@ -285,7 +285,7 @@ impl Engine {
             storage,
             clip: {
                 let stages = std::iter::once(feed.head).chain(feed.chain.iter().copied());
-                clips_bytes(stages.map(|stage| clip_bytes(&pipeline.stages[stage].flow)))
+                clips_bytes(stages.map(|stage| &pipeline.stages[stage].flow))
             },
             blocks: block_bytes(self.options.block),
             operators: chain.len(),
@@ -522,20 +522,19 @@ fn layout(pipeline: &Pipeline, unit: &Unit) -> Result<(SchemaRef, Storage), Erro
     Ok((columns.map_or_else(|| schema.clone(), |said| ItemColumns::appended(&schema, said)), storage))
 }
 
-/// What may have to be held of the clips of a chain: each operator's own, and the longest one where it is put together,
-/// planar and encoded.
-fn clips_bytes(clips: impl Iterator<Item = u64>) -> u64 {
-    let (sum, longest) =
-        clips.fold((0, 0), |(sum, longest): (u64, u64), clip| (sum.saturating_add(clip), longest.max(clip)));
+/// What may have to be held of the clips of a chain: one at each operator, and three times what is longest, views of a clip
+/// together: where it is put together, planar and encoded.
+fn clips_bytes<'a>(flows: impl Iterator<Item = &'a Flow>) -> u64 {
+    let (mut sum, mut longest) = (0u64, 0u64);
+    for flow in flows {
+        let Flow::Signal(signal) = flow else { continue };
+        let frames = signal.frames.or(signal.most_frames).unwrap_or(0);
+        let samples = frames.saturating_mul(u64::from(signal.channels.unwrap_or(2)));
+        let bytes = samples.saturating_mul(std::mem::size_of::<f32>() as u64);
+        sum = sum.saturating_add(bytes);
+        longest = longest.max(bytes.saturating_mul(signal.views.into()));
+    }
     sum.saturating_add(longest.saturating_mul(3))
-}
-
-/// Samples of one clip. Views of a clip are held together.
-fn clip_bytes(flow: &Flow) -> u64 {
-    let Flow::Signal(signal) = flow else { return 0 };
-    let frames = signal.frames.or(signal.most_frames).unwrap_or(0).saturating_mul(signal.views.into());
-    let samples = frames.saturating_mul(u64::from(signal.channels.unwrap_or(2)));
-    samples.saturating_mul(std::mem::size_of::<f32>() as u64)
 }
 
 /// What the blocks of one item in flight may take: one at each of a few operators, some of them waiting.

@@ -33,8 +33,8 @@ type Job = Box<dyn FnOnce(&mut Desk) -> Fate + Send>;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Good,
-    /// An operator panicked; its state is not to be trusted.
-    Broken,
+    /// An operator panicked, and its state is not to be trusted; or it holds more memory than may stay between items.
+    Spent,
 }
 
 /// Dedicated threads for one unit.
@@ -56,7 +56,7 @@ impl Pool {
                 loop {
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { return };
-                    if job(&mut at_work) == Fate::Broken {
+                    if job(&mut at_work) == Fate::Spent {
                         let Ok(desk) = Desk::new(&chain, &cancel) else { return };
                         at_work = desk;
                     }
