@@ -143,6 +143,100 @@ fn some_tokens_are_enough() {
     assert_eq!(count("fewer"), 2 * count("vectors"));
 }
 
+/// Clusters of cepstra, and the code that each frame has of them.
+const CODES: &str = "  cepstra: {op: mfcc, from: kept, mel: {n_fft: 256, hop: 80, n_mels: 24}, n_mfcc: 13}
+  clusters: {op: k_means, clusters: 8, steps: 30, batch_size: 256}
+  units: {op: assign, from: cepstra, centroids: clusters}
+";
+const HUBERT: &str = "encoder: {wav2vec2: {dim: 32, depth: 1, heads: 2, mlp: 64, channels: [16, 16], kernels: [40, 8], strides: [20, 4], \
+                      positions: 16, position_groups: 2}}, mask: {p: 0.08, length: 8}, batch: 16, \
+                      optimizer: {adam_w: {learning_rate: 0.003}}";
+
+#[test]
+fn codes_of_another_stage_are_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    let share = |folder: &Path| {
+        let parts = column(&file(folder, "model", "metrics.parquet"), "accuracy");
+        let all: Vec<f64> =
+            parts.iter().flat_map(|part| part.as_primitive::<Float64Type>().values().to_vec()).collect();
+        all[all.len() - 8..].iter().sum::<f64>() / 8.0
+    };
+    let train = |objective: &str, more: &str| {
+        format!(
+            "  model: {{op: train, from: kept, targets: units, objective: {objective}, {HUBERT}, {more}}}\n"
+        )
+    };
+    run(folder.path(), &[SHARDS, CODES, &train("{masked_codes: {codes: 8}}", "epochs: 8")]);
+    falls(folder.path());
+    assert!(share(folder.path()) > 0.4, "{}", share(folder.path()));
+    let weights = || std::fs::read(file(folder.path(), "model", "model.safetensors")).unwrap();
+    // A view of a part of the clip has the codes of that part; other codes give other weights.
+    let part = "  parts: {op: crop, from: kept, seconds: 1}\n";
+    let of_parts = train("{masked_codes: {codes: 8}}", "epochs: 2").replace("from: kept", "from: parts");
+    run(folder.path(), &[SHARDS, CODES, part, &of_parts]);
+    let once = weights();
+    let others = CODES.replace("clusters: 8", "clusters: 7");
+    run(folder.path(), &[SHARDS, &others, part, &of_parts]);
+    assert!(weights() != once);
+    // Codes of several quantisers, of features that the encoder sees as well; summed with another objective.
+    let random = "  units: {op: random_projection, from: bands, codebooks: 2, entries: 16, stack: 2}\n";
+    let sum = "{sum: {of: [{masked_codes: {codes: 16}}, {masked_mse: {}}]}}";
+    let transformer = "  model: {op: train, from: bands, targets: units, encoder: {transformer: {dim: 32, depth: 1, heads: 2, \
+                       head_dim: 16, mlp: 64}}, mask: {length: 4}, batch: 16, epochs: 8, optimizer: {adam_w: {learning_rate: \
+                       0.003}}, objective: ";
+    run(folder.path(), &[SHARDS, MEL, random, transformer, sum, "}\n"]);
+    falls(folder.path());
+    // What is found out at the run.
+    let fails = |parts: &[&str], words: &str| {
+        std::fs::write(folder.path().join("p.yaml"), ABOVE.to_owned() + &parts.concat()).unwrap();
+        let output = etude(folder.path()).args(["run", "p.yaml"]).output().unwrap();
+        assert!(!output.status.success() && stderr(&output).contains(words), "{}", stderr(&output));
+    };
+    fails(
+        &[SHARDS, CODES, &train("{masked_codes: {codes: 3}}", "epochs: 1")],
+        "and `codes` of the objective says that there are 3, from 0 on",
+    );
+    let elsewhere = "  others: {op: shards, from: clips}\n";
+    let apart = train("{masked_codes: {codes: 8}}", "epochs: 1").replace("from: kept", "from: others");
+    fails(&[SHARDS, CODES, elsewhere, &apart], "have to stand below the same shards");
+}
+
+#[test]
+fn codes_that_are_no_targets_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    let told = |parts: &[&str], words: &str| {
+        let text = refused(folder.path(), parts);
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    };
+    let train = |targets: &str, objective: &str| {
+        format!("  model: {{op: train, from: kept, {targets} objective: {objective}, {HUBERT}, epochs: 1}}\n")
+    };
+    let codes = "{masked_codes: {codes: 8}}";
+    told(
+        &[SHARDS, CODES, &train("", codes)],
+        "masked_codes predicts codes of another stage: name it, `targets: STAGE`",
+    );
+    told(&[SHARDS, CODES, &train("targets: units,", "{masked_mse: {}}")], "`targets` is not used");
+    told(&[SHARDS, CODES, &train("targets: clusters,", codes)], "`targets` expects codes of frames, not a");
+    told(&[SHARDS, CODES, &train("targets: kept,", codes)], "`targets` expects features");
+    let moved = "  moved: {op: augment, from: kept, chain: [{reverse: {}}]}\n";
+    let of_moved = train("targets: units,", codes).replace("from: kept", "from: moved");
+    told(&[SHARDS, CODES, moved, &of_moved], "`reverse_applied` moves sound within a clip");
+    told(&[SHARDS, CODES, &train("targets: units, mixup: {},", codes)], "whose codes cannot be mixed");
+    let patches = "  tokens: {op: patchify, from: bands, bins: 8, frames: 8}\n  model: {op: train, from: tokens, targets: units, \
+                   encoder: transformer, objective: {masked_codes: {codes: 8}}, batch: 16, epochs: 1}\n";
+    told(
+        &[SHARDS, CODES, MEL.replace("{op: mel,", "{op: mel, from: kept,").as_str(), patches],
+        "the clips are tokens",
+    );
+    told(
+        &[SHARDS, CODES, &train("targets: units,", "{masked_codes: {codes: 1}}")],
+        "must be from 2 to 65536",
+    );
+}
+
 #[test]
 fn what_does_not_go_together_is_told() {
     let folder = tempfile::tempdir().unwrap();

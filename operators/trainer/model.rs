@@ -42,6 +42,8 @@ pub struct Batch {
     pub masks: Option<Vec<flow::Mask>>,
     /// What such masks are.
     pub masking: Masking,
+    /// Codes of the frames of what the encoder sees, where another stage gives them, `[clips, frames, codes]`.
+    pub codes: Option<Tensor>,
 }
 
 /// What a batch came to.
@@ -56,13 +58,14 @@ pub struct Step {
 
 impl Model {
     /// The model that `train` describes; `seed` names its initial values.
-    pub fn new(train: &Train, clips: usize, sampling: Sampling, scope: &Scope) -> Self {
+    /// `targets` is how many codes another stage gives to a frame.
+    pub fn new(train: &Train, clips: usize, sampling: Sampling, targets: usize, scope: &Scope) -> Self {
         let needs = train.objective.needs();
         let encoder = Encoder::new(&train.encoder, sampling, &scope.at("encoder"));
         let projection = needs.projector.then(|| train.projector.clone().unwrap_or_default());
         let outputs = projection.as_ref().map_or(0, |projector| projector.outputs);
         let frames = train.encoder.frames();
-        let setting = Setting { clips, outputs, sampling, frames };
+        let setting = Setting { clips, outputs, sampling, frames, targets };
         let terms = train.objective.terms();
         let objectives = terms
             .iter()
@@ -149,6 +152,7 @@ impl Model {
             frames: encoded.frames,
             masked,
             quantised,
+            targets: batch.codes.as_ref().map(Tensor::shallow_clone),
             whole,
         };
         let loss = self.loss(pass, &outputs).ok_or_else(|| {

@@ -19,6 +19,11 @@ pub trait Aim {
     fn bands(&self) -> Option<Bands> {
         None
     }
+
+    /// How many codes there are that it predicts, where another stage gives them.
+    fn codes(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// How many mel bands of a frame of audio are predicted, where that is said.
@@ -58,6 +63,8 @@ pub struct Needs {
     pub mask: bool,
     /// Quantised frames.
     pub quantizer: bool,
+    /// Codes of another stage.
+    pub targets: bool,
     /// It says too little to be the only one.
     pub partial: bool,
 }
@@ -72,6 +79,7 @@ impl Needs {
             teacher: self.teacher || other.teacher,
             mask: self.mask || other.mask,
             quantizer: self.quantizer || other.quantizer,
+            targets: self.targets || other.targets,
             partial: self.partial && other.partial,
         }
     }
@@ -102,6 +110,8 @@ choices! {
         InfoNce in info_nce,
         /// Prediction of masked frames' codes (BEST-RQ, Chiu et al. 2022).
         MaskedCrossEntropy in masked_cross_entropy,
+        /// Prediction of masked frames' codes, which another stage gives (HuBERT, Hsu et al. 2021).
+        MaskedCodes in masked_codes,
         /// Prediction of masked frames' mel bands or features.
         MaskedMse in masked_mse,
         /// Even use of a quantiser's entries (wav2vec 2.0).

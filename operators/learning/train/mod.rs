@@ -26,6 +26,12 @@ pub use mix::{BatchMix, Mixup};
 /// The name of the format.
 pub const CHECKPOINT: &str = "checkpoint";
 
+/// What operators draw that move sound within a clip.
+const MOVES: [&str; 4] = ["time_stretch_rate", "shift_seconds", "reverse_applied", "axis_shift_frames"];
+
+/// Where codes come from that an objective predicts.
+pub const TARGETS: &str = "targets";
+
 /// Trains an encoder on clips that shards keep, of audio or of features; gives a checkpoint.
 ///
 /// The item operators between the shards and this stage run again every epoch with that epoch's
@@ -161,6 +167,12 @@ impl Declare for Train {
             optional: true,
             about: "a training with whose weights this one begins",
         },
+        Port {
+            name: TARGETS,
+            many: false,
+            optional: true,
+            about: "codes of the frames of the same clips, which an objective predicts: `assign` or `random_projection` below the same shards",
+        },
     ];
 }
 
@@ -243,6 +255,48 @@ impl Train {
                     "clips have {count} frames, which one masked span of {span} covers: nothing is left to see"
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// The codes that the objective predicts are there.
+    fn check_codes(&self, inputs: &Inputs<'_>, clips: &SignalType) -> Result<(), String> {
+        let name = self.objective.name();
+        let codes = match (inputs.one(TARGETS), self.objective.needs().targets) {
+            (Err(_), false) => return Ok(()),
+            (Err(_), true) => {
+                return Err(format!("{name} predicts codes of another stage: name it, `{TARGETS}: STAGE`"));
+            }
+            (Ok(_), false) => {
+                return Err(format!("`{TARGETS}` is not used: {name} predicts no codes of another stage"));
+            }
+            (Ok(Flow::Signal(codes)), true) => codes,
+            (Ok(other), true) => return Err(format!("`{TARGETS}` expects codes of frames, not {other}")),
+        };
+        let at = |message: String| format!("`{TARGETS}` {message}");
+        let sampling = codes.clone().features().and_then(Expect::clips).and_then(Expect::in_time);
+        let sampling = sampling.and_then(Expect::one_view).and_then(|codes| codes.sampled()).map_err(at)?;
+        if Some(sampling.rate) != clips.rate {
+            return Err(at(format!(
+                "are {sampling}, and the clips have {} Hz",
+                clips.rate.unwrap_or_default()
+            )));
+        }
+        if clips.tokens || clips.masking == Masking::Dropped {
+            return Err(at("are codes in time, and the clips are tokens".into()));
+        }
+        let moved = |name: &Arc<str>| MOVES.iter().any(|moves| name.starts_with(moves));
+        let parted = clips.drawn.iter().find(|name| moved(name) && !codes.drawn.contains(name));
+        if let Some(name) = parted {
+            return Err(format!(
+                "`{name}` moves sound within a clip, away from its codes: put it above the shards, or leave it out"
+            ));
+        }
+        if self.mixup.is_some() {
+            return Err(
+                "`mixup` would mix clips whose codes cannot be mixed: `batch_mix` keeps those of the clip"
+                    .into(),
+            );
         }
         Ok(())
     }
@@ -342,6 +396,7 @@ impl Operator for Train {
             in_time(&signal, &self.encoder.name())?;
         }
         self.check_targets(&signal, sampling, frames)?;
+        self.check_codes(inputs, &signal)?;
         self.check_mixing(&signal)?;
         self.check_views(signal.views, signal.masking)?;
         let (tokens, width) = (self.encoder.takes_tokens(), self.encoder.width());

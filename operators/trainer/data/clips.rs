@@ -74,6 +74,11 @@ impl Clips {
         })
     }
 
+    /// Whether both are made of the same rows of the same shards.
+    pub fn same_rows(&self, other: &Self) -> bool {
+        (&self.shards, &self.items, self.rows) == (&other.shards, &other.items, other.rows)
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.count

@@ -9,6 +9,7 @@ use etude_pipeline::flow::{Mask, Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
 
 use super::clips::{Clips, Reader};
+use super::codes::Codes;
 use super::order::Order;
 use crate::error::Error;
 
@@ -31,6 +32,8 @@ pub struct Plan {
     pub masking: Masking,
     /// Whether the second view of a clip is the first one masked.
     pub pairs: bool,
+    /// What codes are that another stage gives to the encoder's frames.
+    pub codes: Option<Codes>,
     /// Batches of an epoch; a last one that is not full is left out.
     pub per_epoch: u64,
 }
@@ -44,6 +47,8 @@ pub struct Loaded {
     pub items: Vec<i64>,
     /// What is masked in each view, where the data says so.
     pub masks: Option<Vec<Mask>>,
+    /// Of the view that an encoder sees of each clip, the codes of its frames, where another stage gives them.
+    pub codes: Vec<i64>,
     /// Each clip's recording and first frame, for messages.
     pub names: Vec<String>,
     /// What the data path did for it.
@@ -64,6 +69,7 @@ impl<'scope> Loader<'scope> {
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         clips: &'env Clips,
+        targets: Option<&'env Clips>,
         plan: &'env Plan,
         (first, last): (u64, u64),
         threads: usize,
@@ -76,7 +82,7 @@ impl<'scope> Loader<'scope> {
             handles.push(scope.spawn(move || {
                 let mut at = None;
                 for number in (first + thread..last).step_by(threads) {
-                    let loaded = plan.load(clips, number, &mut at);
+                    let loaded = plan.load(clips, targets, number, &mut at);
                     let failed = loaded.is_err();
                     // Nobody takes them any more: the training has ended.
                     if sender.send(loaded).is_err() || failed {
@@ -101,6 +107,7 @@ struct Epoch {
     number: u64,
     order: Order,
     reader: Reader,
+    targets: Option<Reader>,
 }
 
 impl Plan {
@@ -114,14 +121,21 @@ impl Plan {
         shape(self.sampling, rows, self.frames)
     }
 
-    fn load(&self, clips: &Clips, number: u64, at: &mut Option<Epoch>) -> Result<Loaded, Error> {
+    fn load(
+        &self,
+        clips: &Clips,
+        targets: Option<&Clips>,
+        number: u64,
+        at: &mut Option<Epoch>,
+    ) -> Result<Loaded, Error> {
         let begin = Instant::now();
         let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
         if at.as_ref().is_none_or(|at| at.number != epoch) {
             let order = Order::new(self.unit, &clips.firsts(), self.seed, &self.stage, epoch);
-            *at = Some(Epoch { number: epoch, order, reader: clips.reader(epoch)? });
+            let targets = targets.map(|targets| targets.reader(epoch)).transpose()?;
+            *at = Some(Epoch { number: epoch, order, reader: clips.reader(epoch)?, targets });
         }
-        let Some(Epoch { order, reader, .. }) = at else {
+        let Some(Epoch { order, reader, targets: codes_reader, .. }) = at else {
             return Err(Error::Input("an epoch has no order".into()));
         };
         let chosen: Vec<u64> = (place..place + self.clips as u64).map(|place| order.at(place)).collect();
@@ -130,13 +144,14 @@ impl Plan {
             items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),
             clips: chosen.iter().map(|clip| *clip as i64).collect(),
             masks: None,
+            codes: Vec::new(),
             names: Vec::with_capacity(self.clips),
             report: ChainReport::default(),
             seconds: 0.0,
         };
         let mut unlike = false;
         for (row, clip) in chosen.iter().enumerate() {
-            let (mut found, mut wrong, mut first) = (0, None, None);
+            let (mut found, mut wrong, mut first, mut seen) = (0, None, None, None);
             clips.read(reader, &[*clip], |signal| {
                 if signal.header.view == 0 {
                     loaded.names.push(format!("{}@{}", signal.header.item, signal.header.start));
@@ -158,6 +173,7 @@ impl Plan {
                 let from = (view * self.clips + row) * self.values();
                 loaded.values[from..from + self.values()].copy_from_slice(&signal.values);
                 found += 1;
+                seen = Some(signal.header);
             })?;
             if found != self.views || wrong.is_some() {
                 let (views, frames, sampling) = (self.views, self.frames, self.sampling);
@@ -166,6 +182,11 @@ impl Plan {
                     "clip {clip} gave {found}; each clip has to give {views} views of {frames} frames, {sampling}: an operator \
                      between the shards and the training leaves clips out or changes their length"
                 )));
+            }
+            if let (Some(codes), Some(targets), Some(reader), Some(seen)) =
+                (&self.codes, targets, codes_reader.as_mut(), &seen)
+            {
+                codes.read((targets, reader), *clip, seen, &mut loaded.codes)?;
             }
         }
         if unlike && self.pairs {
@@ -177,6 +198,11 @@ impl Plan {
             ));
         }
         loaded.report = reader.report();
+        if let Some(reader) = codes_reader {
+            let ChainReport { counts, seconds } = reader.report();
+            loaded.report.counts.extend(counts);
+            loaded.report.seconds.extend(seconds);
+        }
         loaded.seconds = begin.elapsed().as_secs_f64();
         Ok(loaded)
     }

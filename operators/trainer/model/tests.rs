@@ -26,13 +26,13 @@ fn train(more: Value) -> Train {
 }
 
 fn model(train: &Train) -> Model {
-    Model::new(train, 2, Sampling::mono(8000), &Scope::root(1, Device::Cpu))
+    Model::new(train, 2, Sampling::mono(8000), 0, &Scope::root(1, Device::Cpu))
 }
 
 fn batch(views: usize, samples: usize) -> Batch {
     let clips = 4 / views as i64;
     let (clips, items) = ((0..clips).collect(), (0..clips).collect());
-    Batch { values: audio(4, samples), views, clips, items, masks: None, masking: Masking::None }
+    Batch { values: audio(4, samples), views, clips, items, masks: None, masking: Masking::None, codes: None }
 }
 
 fn pass(precision: Precision) -> Pass {
@@ -117,7 +117,7 @@ fn every_objective_reaches_the_encoder() {
         train.objective.check().unwrap();
         let views = if train.objective.needs().mask { 1 } else { 2 };
         let scope = Scope::root(1, Device::Cpu);
-        let model = Model::new(&train, 4, Sampling::mono(8000), &scope);
+        let model = Model::new(&train, 4, Sampling::mono(8000), 0, &scope);
         let teacher = model.teacher(&train, Sampling::mono(8000), &scope);
         let tensors = named(&model);
         let leaves: Vec<Tensor> = trained(&tensors).map(|(_, tensor)| tensor.shallow_clone()).collect();
@@ -148,7 +148,7 @@ fn masked_features_are_predicted() {
         let more = json!({"encoder": transformer, "projector": null, "objective": objective,
             "mask": {"length": 3}, "quantizer": quantizer});
         let train = train(more);
-        let model = Model::new(&train, 4, sampling, &Scope::root(1, Device::Cpu));
+        let model = Model::new(&train, 4, sampling, 0, &Scope::root(1, Device::Cpu));
         let tensors = named(&model);
         let step = model.step(&pass(Precision::F32), batch, None).unwrap();
         let leaves: Vec<&Tensor> = trained(&tensors).map(|(_, tensor)| tensor).collect();
@@ -168,7 +168,15 @@ fn masked_features_are_predicted() {
         let batch = |views: usize, masks, masking| {
             let clips_of_view: Vec<i64> = (0..4 / views as i64).collect();
             let values = clips.shallow_clone();
-            Batch { values, views, clips: clips_of_view.clone(), items: clips_of_view, masks, masking }
+            Batch {
+                values,
+                views,
+                clips: clips_of_view.clone(),
+                items: clips_of_view,
+                masks,
+                masking,
+                codes: None,
+            }
         };
         let drawn = values_of(&batch(1, None, Masking::None), objective, quantizer);
         let whole = values_of(&batch(1, Some(marked.clone()), Masking::Marked), objective, quantizer);
@@ -193,11 +201,18 @@ fn tokens_that_are_left_keep_their_places() {
     let transformer = json!({"transformer": {"dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}});
     let train = train(json!({"encoder": transformer}));
     let sampling = Sampling { rate: 8000, hop: 128, channels: 16, planes: 1 };
-    let model = Model::new(&train, 4, sampling, &Scope::root(1, Device::Cpu));
+    let model = Model::new(&train, 4, sampling, 0, &Scope::root(1, Device::Cpu));
     let loss = |masks, masking| {
         let values_of = audio(4, 16 * 30).reshape([4, 1, 16, 30]);
-        let batch =
-            Batch { values: values_of, views: 2, clips: vec![0, 1], items: vec![0, 1], masks, masking };
+        let batch = Batch {
+            values: values_of,
+            views: 2,
+            clips: vec![0, 1],
+            items: vec![0, 1],
+            masks,
+            masking,
+            codes: None,
+        };
         values(&model.step(&pass(Precision::F32), &batch, None).unwrap().loss.value)[0]
     };
     let spans: [&[(u64, u64)]; 4] = [&[(3, 9)], &[(0, 6)], &[(30, 36)], &[(5, 11)]];
@@ -223,7 +238,7 @@ fn weights_of_a_sum_count() {
 fn a_teacher_begins_as_the_student_and_follows_it() {
     let train = train(json!({"objective": {"byol": {}}}));
     let scope = Scope::root(1, Device::Cpu);
-    let model = Model::new(&train, 2, Sampling::mono(8000), &scope);
+    let model = Model::new(&train, 2, Sampling::mono(8000), 0, &scope);
     let teacher = model.teacher(&train, Sampling::mono(8000), &scope).unwrap();
     let (student, own) = (named(&model), named(&teacher));
     let weight = |tensors: &Named| {

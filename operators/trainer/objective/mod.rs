@@ -7,6 +7,7 @@ mod dino;
 mod diversity;
 mod feature_penalty;
 mod info_nce;
+mod masked_codes;
 mod masked_cross_entropy;
 mod masked_mse;
 mod multi_positive;
@@ -36,6 +37,8 @@ pub struct Setting {
     pub sampling: Sampling,
     /// The encoder's frames.
     pub frames: Option<etude_learning::encoder::Frames>,
+    /// Codes that another stage gives to each of them.
+    pub targets: usize,
 }
 
 /// The names of what objectives count from step to step: part of a training's state, not of its checkpoint.
@@ -59,6 +62,8 @@ pub struct Outputs {
     pub masked: Option<Masked>,
     /// The masked frames before the transformer, quantised.
     pub quantised: Option<Quantised>,
+    /// The codes of the encoder's frames, where another stage gives them, `[batch, frames, codes]`.
+    pub targets: Option<Tensor>,
     /// The clips as they are without a mask, `[batch, samples]` or `[batch, planes, bins, frames]`.
     pub whole: Tensor,
 }
@@ -132,6 +137,7 @@ criteria! {
     Dino in dino,
     InfoNce in info_nce,
     MaskedCrossEntropy in masked_cross_entropy,
+    MaskedCodes in masked_codes,
     MaskedMse in masked_mse,
     Diversity in diversity,
     FeaturePenalty in feature_penalty,

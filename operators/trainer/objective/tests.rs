@@ -241,7 +241,8 @@ fn a_row_of_zeros_keeps_everything_finite() {
 fn codes_of_a_random_quantiser_are_those_of_the_nearest_vector() {
     let yaml = serde_json::json!({"codebooks": 2, "size": 50, "dim": 4, "n_mels": 8});
     let frames = etude_learning::encoder::Frames { field: 400, hop: 320, features: 8, width: 16 };
-    let setting = Setting { clips: 1, outputs: 0, sampling: Sampling::mono(16000), frames: Some(frames) };
+    let setting =
+        Setting { clips: 1, outputs: 0, sampling: Sampling::mono(16000), frames: Some(frames), targets: 0 };
     let parameters = serde_json::from_value(yaml).unwrap();
     let scope = Scope::root(3, tch::Device::Cpu);
     let quantiser = masked_cross_entropy::MaskedCrossEntropy::new(&parameters, &setting, &scope);
@@ -256,4 +257,55 @@ fn codes_of_a_random_quantiser_are_those_of_the_nearest_vector() {
         let distance = Tensor::cdist(&searched, &find("codebooks").get(book), 2.0, None);
         assert_eq!(values(&distance.argmin(1, false)), values(&codes.select(2, book).flatten(0, 1)));
     }
+}
+
+#[test]
+fn codes_of_another_stage_are_compared_at_masked_frames_alone() {
+    let (codes, targets, width) = (5, 2, 3);
+    let frames_of = etude_learning::encoder::Frames { field: 400, hop: 320, features: 3, width };
+    let setting =
+        Setting { clips: 1, outputs: 0, sampling: Sampling::mono(16000), frames: Some(frames_of), targets };
+    let parameters = serde_json::from_value(serde_json::json!({"codes": codes})).unwrap();
+    let scope = Scope::root(3, tch::Device::Cpu);
+    let objective = masked_codes::MaskedCodes::new(&parameters, &setting, &scope);
+    let context = rows(8, width).reshape([2, 4, 3]).set_requires_grad(true);
+    let list: Vec<i64> = (0..16).map(|at| (at * 7) % 5).collect();
+    let places = Tensor::from_slice(&[0i64, 2, 1, 3]).reshape([2, 2]);
+    let unseen = Tensor::from_slice(&[true, false, true, false, false, true, false, true]).reshape([2, 4]);
+    let outputs = Outputs {
+        frames: Some(Frames {
+            raw: Tensor::new(),
+            features: Tensor::new(),
+            context: context.shallow_clone(),
+        }),
+        masked: Some(Masked { unseen, places }),
+        targets: Some(Tensor::from_slice(&list).reshape([2, 4, 2])),
+        ..Outputs::default()
+    };
+    let loss = objective.loss(&Pass::evaluation(), &outputs, None).unwrap();
+    let tensors = crate::torch::named(&objective);
+    let find = |name: &str| values(&tensors.iter().find(|(known, _)| known.ends_with(name)).unwrap().1);
+    let (weight, bias, frames) = (find("weight"), find("bias"), values(&context));
+    let (mut sum, mut right) = (0.0, 0.0);
+    for (clip, frame) in [(0, 0), (0, 2), (1, 1), (1, 3)] {
+        let at = clip * 4 + frame;
+        for book in 0..targets {
+            let logits: Vec<f64> = (0..codes)
+                .map(|code| {
+                    let row = book * codes + code;
+                    let products =
+                        (0..width).map(|value| weight[row * width + value] * frames[at * width + value]);
+                    bias[row] + products.sum::<f64>()
+                })
+                .collect();
+            let code = list[at * targets + book] as usize;
+            sum += logits.iter().map(|logit| logit.exp()).sum::<f64>().ln() - logits[code];
+            right += f64::from(u8::from(logits.iter().all(|logit| *logit <= logits[code])));
+        }
+    }
+    assert_close("loss", &values(&loss.value), &[sum / 8.0], 1e-5);
+    assert_close("accuracy", &values(&loss.measures[0].1), &[right / 8.0], 1e-6);
+    let gradient = values(&Tensor::run_backward(&[&loss.value], &[&context], false, false)[0]);
+    let seen = |frame: usize| gradient[frame * width..(frame + 1) * width].iter().all(|value| *value == 0.0);
+    assert_eq!((0..8).map(seen).collect::<Vec<_>>(), [false, true, false, true, true, false, true, false]);
 }

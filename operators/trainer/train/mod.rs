@@ -34,14 +34,20 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
         return Err(Error::Input("train reads signals".into()));
     };
     let clips = Clips::open(input, job.seed)?;
-    let setting = Setting::new(train, job, &clips)?;
+    let targets = match job.inputs("targets").first() {
+        Some(DatasetInput::Signal(targets)) => Some(Clips::open(targets, job.seed)?),
+        _ => None,
+    };
+    let setting = Setting::new(train, job, &clips, targets.as_ref())?;
     let mut trainer = Trainer::new(&setting)?;
     save(&parameters::read(&trainer.model.kept())?, &job.output, INITIAL)?;
     let mut progress = Progress::begin(&setting, job, &mut trainer)?;
     let (first, last) = (progress.steps * setting.accumulate(), setting.total * setting.accumulate());
     std::thread::scope(|scope| {
         // It ends when its batches are taken no more: it is dropped before the scope waits for its threads.
-        let mut loader = Loader::start(scope, &clips, &setting.plan, (first, last), setting.loaders);
+        let batches = (first, last);
+        let mut loader =
+            Loader::start(scope, &clips, targets.as_ref(), &setting.plan, batches, setting.loaders);
         progress.run(&setting, &mut trainer, &mut loader)
     })?;
     progress.metrics.write(&job.output.join("metrics.parquet"))?;

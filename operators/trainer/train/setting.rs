@@ -4,7 +4,7 @@ use etude_learning::train::Train;
 use etude_pipeline::operator::DatasetJob;
 use etude_pipeline::random::Random;
 
-use crate::data::{Clips, Plan};
+use crate::data::{Clips, Codes, Plan};
 use crate::device;
 use crate::error::Error;
 use crate::rebuild::TRAINED;
@@ -35,7 +35,12 @@ pub struct Setting {
 
 impl Setting {
     /// What parameters and data come to, or what does not fit.
-    pub fn new(train: Train, job: &DatasetJob, clips: &Clips) -> Result<Self, Error> {
+    pub fn new(
+        train: Train,
+        job: &DatasetJob,
+        clips: &Clips,
+        targets: Option<&Clips>,
+    ) -> Result<Self, Error> {
         let device = device::find(train.device)?;
         let count = usize::try_from(clips.count()).map_err(|error| Error::Input(error.to_string()))?;
         let together = train.batch * train.accumulate;
@@ -65,6 +70,7 @@ impl Setting {
             sampling,
             masking: clips.signal.masking,
             pairs: train.objective.needs().mask && views == 2,
+            codes: targets.map(|targets| codes(&train, clips, targets, frames)).transpose()?.flatten(),
             per_epoch: per_epoch * train.accumulate as u64,
         };
         Ok(Self {
@@ -77,7 +83,7 @@ impl Setting {
             per_epoch,
             total,
             width: train.encoder.width(),
-            stages: clips.stages(),
+            stages: clips.stages().into_iter().chain(targets.into_iter().flat_map(Clips::stages)).collect(),
             loaders: job.threads.max(1),
             init,
             train,
@@ -88,4 +94,25 @@ impl Setting {
     pub fn accumulate(&self) -> u64 {
         self.train.accumulate as u64
     }
+}
+
+/// How codes of another stage are read.
+///
+/// Errors: they are not of the same clips.
+fn codes(train: &Train, clips: &Clips, targets: &Clips, frames: usize) -> Result<Option<Codes>, Error> {
+    if !clips.same_rows(targets) {
+        return Err(Error::Input(
+            "`targets` and `from` have to stand below the same shards, from which both are read clip by clip"
+                .into(),
+        ));
+    }
+    let most = train.objective.terms().into_iter().filter_map(|term| term.chosen().codes()).min();
+    let channels = usize::from(targets.signal.channels.unwrap_or(1));
+    let of = |(frames_of, most): (etude_learning::encoder::Frames, usize)| Codes {
+        count: frames_of.count(frames),
+        frames: frames_of,
+        channels,
+        most,
+    };
+    Ok(train.encoder.frames().zip(most).map(of))
 }

@@ -35,7 +35,8 @@ impl Trainer {
         let train = &setting.train;
         memory::check(setting)?;
         let scope = Scope::root(setting.weights_seed, setting.device);
-        let model = Model::new(train, setting.clips, setting.plan.sampling, &scope);
+        let targets = setting.plan.codes.as_ref().map_or(0, |codes| codes.channels);
+        let model = Model::new(train, setting.clips, setting.plan.sampling, targets, &scope);
         let tensors = named(&model);
         if let Some(path) = &setting.init {
             begin_with(path, &tensors)?;
@@ -85,6 +86,10 @@ impl Trainer {
                 items: loaded.items,
                 masks: loaded.masks,
                 masking: plan.masking,
+                codes: plan.codes.as_ref().map(|codes| {
+                    let shape = [plan.clips as i64, codes.count as i64, codes.channels as i64];
+                    Tensor::from_slice(&loaded.codes).reshape(shape).to_device(setting.device)
+                }),
             };
             let done = self.model.step(&pass, &batch, self.teacher.as_ref())?;
             let loss = done.loss.value / share;
