@@ -176,6 +176,17 @@ fn codes_of_another_stage_are_predicted() {
     let of_parts = train("{masked_codes: {codes: 8}}", "epochs: 2").replace("from: kept", "from: parts");
     run(folder.path(), &[SHARDS, CODES, part, &of_parts]);
     let once = weights();
+    // Kept or made anew they are the same.
+    let kept = "  kept_units: {op: shards, from: units}\n";
+    let of_kept = of_parts.replace("targets: units", "targets: kept_units");
+    run(folder.path(), &[SHARDS, CODES, kept, part, &of_kept]);
+    assert!(weights() == once);
+    // What fills a mask does not matter to codes.
+    let masked = "  masked: {op: mask, from: parts, pattern: {spans: {p: 0.0005, length: 500}}}\n";
+    let of_masked =
+        of_parts.replace("from: parts", "from: masked").replace("mask: {p: 0.08, length: 8}, ", "");
+    run(folder.path(), &[SHARDS, CODES, part, masked, &of_masked]);
+    assert!(weights() != once);
     let others = CODES.replace("clusters: 8", "clusters: 7");
     run(folder.path(), &[SHARDS, &others, part, &of_parts]);
     assert!(weights() != once);
@@ -187,6 +198,15 @@ fn codes_of_another_stage_are_predicted() {
                        0.003}}, objective: ";
     run(folder.path(), &[SHARDS, MEL, random, transformer, sum, "}\n"]);
     falls(folder.path());
+    // Features are predicted as they are, beside codes or alone: MERT's constant-Q transform.
+    let cqt = "  tones: {op: cqt, from: kept, hop: 160, f_min: 110, n_bins: 48}\n  pitch: {op: standardise, over: clip}\n";
+    let both = "{sum: {of: [{masked_codes: {codes: 8}}, {masked_features: {}}]}}";
+    let alone = train("{masked_features: {}}", "epochs: 8").replace("targets: units", "features: pitch");
+    run(folder.path(), &[SHARDS, cqt, &alone]);
+    falls(folder.path());
+    let both = train(both, "epochs: 8").replace("targets: units", "targets: units, features: pitch");
+    run(folder.path(), &[SHARDS, CODES, cqt, &both]);
+    falls(folder.path());
     // What is found out at the run.
     let fails = |parts: &[&str], words: &str| {
         std::fs::write(folder.path().join("p.yaml"), ABOVE.to_owned() + &parts.concat()).unwrap();
@@ -197,9 +217,9 @@ fn codes_of_another_stage_are_predicted() {
         &[SHARDS, CODES, &train("{masked_codes: {codes: 3}}", "epochs: 1")],
         "and `codes` of the objective says that there are 3, from 0 on",
     );
-    let elsewhere = "  others: {op: shards, from: clips}\n";
+    let elsewhere = "  longer: {op: segment, from: at8k, seconds: 3}\n  others: {op: shards, from: longer}\n";
     let apart = train("{masked_codes: {codes: 8}}", "epochs: 1").replace("from: kept", "from: others");
-    fails(&[SHARDS, CODES, elsewhere, &apart], "have to stand below the same shards");
+    fails(&[SHARDS, CODES, elsewhere, &apart], "have to be of the same clips");
 }
 
 #[test]
@@ -216,25 +236,61 @@ fn codes_that_are_no_targets_are_told() {
     let codes = "{masked_codes: {codes: 8}}";
     told(
         &[SHARDS, CODES, &train("", codes)],
-        "masked_codes predicts codes of another stage: name it, `targets: STAGE`",
+        "masked_codes predicts `targets` of another stage: name it, `targets: STAGE`",
     );
     told(&[SHARDS, CODES, &train("targets: units,", "{masked_mse: {}}")], "`targets` is not used");
-    told(&[SHARDS, CODES, &train("targets: clusters,", codes)], "`targets` expects codes of frames, not a");
+    told(&[SHARDS, CODES, &train("targets: clusters,", codes)], "`targets` expects what frames have, not a");
     told(&[SHARDS, CODES, &train("targets: kept,", codes)], "`targets` expects features");
     let moved = "  moved: {op: augment, from: kept, chain: [{reverse: {}}]}\n";
     let of_moved = train("targets: units,", codes).replace("from: kept", "from: moved");
-    told(&[SHARDS, CODES, moved, &of_moved], "`reverse_applied` moves sound within a clip");
-    told(&[SHARDS, CODES, &train("targets: units, mixup: {},", codes)], "whose codes cannot be mixed");
+    told(&[SHARDS, CODES, moved, &of_moved], "`reverse_applied` moves sound within one of them");
+    let units = CODES.replace("from: cepstra", "from: others").replace("  units:", &format!("{moved}  others: {{op: mfcc, from: moved, mel: {{n_fft: 256, hop: 80, n_mels: 24}}, n_mfcc: 13}}\n  units:"));
+    told(&[SHARDS, &units, &train("targets: units,", codes)], "`reverse_applied` moves sound within one of them");
+    let several = "{sum: {of: [{masked_codes: {codes: 8}}, {masked_codes: {codes: 9}}]}}";
+    told(&[SHARDS, CODES, &train("targets: units,", several)], "several numbers of `codes`");
+    told(&[SHARDS, CODES, &train("targets: units, mixup: {},", codes)], "`mixup` would mix clips");
     let patches = "  tokens: {op: patchify, from: bands, bins: 8, frames: 8}\n  model: {op: train, from: tokens, targets: units, \
                    encoder: transformer, objective: {masked_codes: {codes: 8}}, batch: 16, epochs: 1}\n";
     told(
         &[SHARDS, CODES, MEL.replace("{op: mel,", "{op: mel, from: kept,").as_str(), patches],
-        "the clips are tokens",
+        "follows the time, and the clips are tokens",
     );
     told(
         &[SHARDS, CODES, &train("targets: units,", "{masked_codes: {codes: 1}}")],
         "must be from 2 to 65536",
     );
+}
+
+#[test]
+fn every_epoch_draws_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    some_music(folder.path());
+    run(folder.path(), &[SHARDS]);
+    let paths = stdout(&etude(folder.path()).args(["path", "p.yaml", "kept"]).output().unwrap());
+    let rows =
+        |path: &str| column(&folder.path().join(path), "start").iter().map(|part| part.len()).sum::<usize>();
+    let clips: usize = paths.lines().filter(|path| path.ends_with(".parquet")).map(rows).sum();
+    // All clips in one batch, and steps of nothing: the loss of an epoch tells its views alone.
+    let train = format!(
+        "  model: {{op: train, encoder: {{cnn: {{channels: [8, 16]}}}}, objective: {{nt_xent: {{}}}}, batch: {clips}, epochs: 3, \
+         optimizer: {{adam_w: {{learning_rate: 1e-12}}}}, schedule: {{constant: {{}}}}}}\n"
+    );
+    let between = |views: &str| {
+        run(folder.path(), &[SHARDS, views, MEL, &train]);
+        let losses = losses(folder.path());
+        assert_eq!(losses.len(), 3);
+        [(losses[0] - losses[1]).abs(), (losses[1] - losses[2]).abs()]
+    };
+    let same = between("  both: {op: crop, views: 2}\n");
+    assert!(same.iter().all(|difference| *difference < 1e-4), "{same:?}");
+    for views in [
+        "  both: {op: crop, seconds: 1, views: 2}\n",
+        "  copies: {op: crop, views: 2}\n  both: {op: augment, chain: [{noise: {p: 1, snr_db: [0, 10]}}]}\n",
+    ] {
+        let drawn = between(views);
+        // By chance two epochs may come to nearly the same.
+        assert!(drawn.iter().any(|difference| *difference > 1e-3), "{drawn:?}");
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ class Case:
     fixed: float = 0       # the one value when outputs are compared
     side: str = ""         # the port that sounds come through
     kind: str = "augmentation"
+    of_features: bool = False   # whether it takes log-mel bands instead of samples
 
     def setting(self, rate, sounds, fixed=False):
         # torch-audiomentations wants a range that is not empty.

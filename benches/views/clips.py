@@ -28,6 +28,8 @@ class Clips:
     rate: int
     frames: int
     count: int
+    channels: int = 1
+    hop: int = 1
 
 
 def recordings(music):
@@ -65,6 +67,19 @@ def raw(work, music, rate, frames, count):
     if not path.is_file():
         cut(music, rate, frames, count).tofile(path)
     return Clips(path, rate, frames, count)
+
+
+def bands(work, clips):
+    """Log-mel bands of clips, for what takes features."""
+    import librosa
+    hop, n_mels = 512, 128
+    path = work / f"{clips.path.stem}-bands.f32"
+    samples = numpy.fromfile(clips.path, "<f4").reshape(clips.count, clips.frames)
+    frames = 1 + clips.frames // hop
+    if not path.is_file():
+        power = [librosa.feature.melspectrogram(y=clip, sr=clips.rate, n_mels=n_mels, hop_length=hop) for clip in samples]
+        numpy.log(numpy.stack(power) + 1e-6).astype("<f4").tofile(path)
+    return Clips(path, clips.rate, frames, clips.count, n_mels, hop)
 
 
 def sounds(work, music, rate):

@@ -49,7 +49,8 @@ class Row:
                 shape = contender.output(self.job(contender, fixed=True), path)
                 outputs[contender.name] = numpy.fromfile(path, "<f4").reshape(shape)
             self.try_with(contender, give)
-        clip = numpy.fromfile(self.heard.path, "<f4", self.heard.frames).reshape(1, -1)
+        heard = self.heard
+        clip = numpy.fromfile(heard.path, "<f4", heard.channels * heard.frames).reshape(heard.channels, -1)
         for name, theirs in outputs.items():
             if name != tables.ETUDE and tables.ETUDE in outputs:
                 ours = outputs[tables.ETUDE]
@@ -113,12 +114,16 @@ def every(chosen, work, field):
     for rate in map(int, chosen.rates.split(",")):
         heard = clips.raw(work, music, rate, round(chosen.seconds * rate), chosen.clips)
         sounds = clips.sounds(work, music, rate)
+        bands = None
         for case in [*listed["augmentation"], *listed["feature"]]:
             if case.side and not chosen.etude:
                 print(f"  {case.name} is left out: it needs --etude", flush=True)
                 continue
             sides = clips.side(chosen.etude.resolve(), work, case.side, sounds[case.side]) if case.side else ()
-            made.append(Row(case, heard, chosen.threads, field.of(case, chosen.threads), sounds.get(case.side), sides))
+            if case.of_features:
+                bands = bands or clips.bands(work, heard)
+            given = bands if case.of_features else heard
+            made.append(Row(case, given, chosen.threads, field.of(case, chosen.threads), sounds.get(case.side), sides))
     for case in listed["chain"]:
         heard = clips.raw(work, music, clmr.RATE, clmr.FRAMES, CHAIN_CLIPS)
         made += [Row(case, heard, threads, field.of(case, threads)) for threads in CHAIN_THREADS]

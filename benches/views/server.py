@@ -23,11 +23,12 @@ def calls(job):
     key = json.dumps({name: job[name] for name in ("kind", "case", "setting", "clips", "span")}, sort_keys=True)
     if key not in kept:
         first, count = job["span"]
-        size = 4 * job["frames"]
-        clips = numpy.fromfile(job["clips"], "<f4", count * job["frames"], offset=first * size)
+        shape = [job["channels"], job["frames"]] if job["channels"] > 1 else [job["frames"]]
+        size = int(numpy.prod(shape))
+        clips = numpy.fromfile(job["clips"], "<f4", count * size, offset=4 * first * size)
         setting = cases.Setting(**job["setting"])
         case = cases.find(job["kind"], job["case"])
-        kept[key] = libraries.made(job["library"], case, setting, clips.reshape(count, job["frames"]))
+        kept[key] = libraries.made(job["library"], case, setting, clips.reshape(count, *shape))
         for write, call in kept[key]:
             write()
             call()

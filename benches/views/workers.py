@@ -64,7 +64,8 @@ class Etude(Contender):
     def job(self, case, setting, clips, sides):
         operator, parameters = case.etude(setting)
         return {"operator": operator, "parameters": parameters, "sides": sides, "clips": str(clips.path),
-                "frames": clips.frames, "rate": clips.rate, "threads": self.threads}
+                "frames": clips.frames, "rate": clips.rate, "channels": clips.channels, "hop": clips.hop,
+                "threads": self.threads}
 
     def warm(self, job):
         """It warms up itself, before each job."""
@@ -92,7 +93,7 @@ class Peer(Contender):
 
     def job(self, case, setting, clips, sides):
         return {"kind": case.kind, "case": case.name, "library": self.library, "setting": vars(setting),
-                "clips": str(clips.path), "frames": clips.frames, "count": clips.count}
+                "clips": str(clips.path), "frames": clips.frames, "channels": clips.channels, "count": clips.count}
 
     def shared(self, job, repeats):
         """What the processes answer, which share the clips."""

@@ -42,7 +42,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         sampling: Sampling::mono(rate),
         masking: Masking::None,
         pairs: false,
-        codes: None,
+        sides: Vec::new(),
         per_epoch: steps,
     };
     let setting = Setting {
@@ -74,7 +74,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
                 clips: clips.clone(),
                 items: clips.clone(),
                 masks: None,
-                codes: Vec::new(),
+                sides: Vec::new(),
                 names: Vec::new(),
                 report: ChainReport::default(),
                 seconds: 0.0,

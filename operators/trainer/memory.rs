@@ -11,8 +11,8 @@ pub fn check(setting: &Setting) -> Result<(), Error> {
     if setting.device != tch::Device::Cpu {
         return Ok(());
     }
-    let targets = setting.plan.codes.as_ref().map_or(0, |codes| codes.channels);
-    let model = Model::new(&setting.train, setting.clips, setting.plan.sampling, targets, &Scope::hollow());
+    let model =
+        Model::new(&setting.train, setting.clips, setting.plan.sampling, setting.sides(), &Scope::hollow());
     let weights: usize = trained(&named(&model)).map(|(_, tensor)| tensor.numel() * 4).sum();
     // Weights, gradients, two tensors of the optimiser, and all but the gradients once more when the state is kept; so it
     // is with a teacher.

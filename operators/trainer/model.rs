@@ -42,8 +42,10 @@ pub struct Batch {
     pub masks: Option<Vec<flow::Mask>>,
     /// What such masks are.
     pub masking: Masking,
-    /// Codes of the frames of what the encoder sees, where another stage gives them, `[clips, frames, codes]`.
-    pub codes: Option<Tensor>,
+    /// What other stages give to the frames of what the encoder sees, `[clips, frames, values]`: codes, and features. What is no
+    /// number is not there.
+    pub targets: Option<Tensor>,
+    pub features: Option<Tensor>,
 }
 
 /// What a batch came to.
@@ -58,14 +60,14 @@ pub struct Step {
 
 impl Model {
     /// The model that `train` describes; `seed` names its initial values.
-    /// `targets` is how many codes another stage gives to a frame.
-    pub fn new(train: &Train, clips: usize, sampling: Sampling, targets: usize, scope: &Scope) -> Self {
+    /// `sides` are how many codes and how many features other stages give to a frame.
+    pub fn new(train: &Train, clips: usize, sampling: Sampling, sides: [usize; 2], scope: &Scope) -> Self {
         let needs = train.objective.needs();
         let encoder = Encoder::new(&train.encoder, sampling, &scope.at("encoder"));
         let projection = needs.projector.then(|| train.projector.clone().unwrap_or_default());
         let outputs = projection.as_ref().map_or(0, |projector| projector.outputs);
         let frames = train.encoder.frames();
-        let setting = Setting { clips, outputs, sampling, frames, targets };
+        let setting = Setting { clips, outputs, sampling, frames, sides };
         let terms = train.objective.terms();
         let objectives = terms
             .iter()
@@ -152,7 +154,8 @@ impl Model {
             frames: encoded.frames,
             masked,
             quantised,
-            targets: batch.codes.as_ref().map(Tensor::shallow_clone),
+            targets: batch.targets.as_ref().map(Tensor::shallow_clone),
+            features: batch.features.as_ref().map(Tensor::shallow_clone),
             whole,
         };
         let loss = self.loss(pass, &outputs).ok_or_else(|| {

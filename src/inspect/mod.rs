@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use etude_pipeline::Error;
-use etude_pipeline::flow::{Block, Header};
+use etude_pipeline::flow::{Block, Flow, Header, Masking};
 use etude_pipeline::run::{Engine, Extent, Inspected};
 use etude_pipeline::spec::Pipeline;
 use serde_json::Value;
@@ -40,6 +40,13 @@ fn page(pipeline: &Pipeline, stage: &str, inspected: Inspected) -> Result<Page, 
     if shortened {
         notes.push("signals go on behind what is shown: `--seconds` shows more of them".into());
     }
+    // A mask of what was left out counts the frames that there were, and would lie over others.
+    let dropped = matches!(&stage.flow, Flow::Signal(signal) if signal.masking == Masking::Dropped);
+    if dropped {
+        notes.push(
+            "frames were left out: those that are kept are shown one behind the other, and no mask".into(),
+        );
+    }
     let own = |key: &str| Some(key) != item.as_deref();
     let rows = table.map(|(columns, rows)| {
         let cell =
@@ -50,6 +57,7 @@ fn page(pipeline: &Pipeline, stage: &str, inspected: Inspected) -> Result<Page, 
     let mut clip = 0;
     let shown = signals.into_iter().enumerate().map(|(number, (header, samples))| {
         clip += u64::from(header.view == 0 && number > 0);
+        let header = if dropped { Header { mask: None, ..header } } else { header };
         shown(header, &samples, clip, &columns)
     });
     Ok(Page {

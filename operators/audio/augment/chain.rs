@@ -13,7 +13,7 @@ use super::range::half;
 use super::side::Side;
 use super::step::{Change, Does, Step};
 
-/// Applies one of several steps, each as likely as the others.
+/// Applies one of several steps.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OneOf {
@@ -21,7 +21,8 @@ pub struct OneOf {
     #[serde(default = "half")]
     #[schemars(range(min = 0, max = 1))]
     p: f64,
-    /// The steps. That which is drawn applies whatever its own `p` is.
+    /// The steps; their own `p` are how likely they are beside each other, as albumentations has it. That which is drawn
+    /// applies.
     of: Vec<Step>,
 }
 
@@ -70,9 +71,12 @@ impl Step {
                 parameter: format!("{at}.{parameter}"),
                 message,
             }),
-            Does::OneOf(OneOf { of, .. }) | Does::Chain(Chain { of, .. }) => {
-                check_all(of, &format!("{at}.of"), "of")
+            Does::OneOf(OneOf { of, .. }) => {
+                check_all(of, &format!("{at}.of"), "of")?;
+                let some = of.iter().any(|step| step.p() > 0.0);
+                Invalid::unless(some, &format!("{at}.of"), "needs a step whose `p` is more than 0")
             }
+            Does::Chain(Chain { of, .. }) => check_all(of, &format!("{at}.of"), "of"),
         }
     }
 
@@ -94,7 +98,7 @@ impl Step {
                 change.apply(clip, &mut Drawing { rate: source.rate, random, side: source.side, drawn })
             }
             Does::OneOf(OneOf { of, .. }) => {
-                let chosen = random.below(of.len() as u64) as usize;
+                let chosen = chosen(of, &mut random);
                 let (before, one) = (numbers(&of[..chosen]), of[chosen].numbers());
                 let drawn = &mut drawn[before..before + one];
                 within(at, chosen, |at| of[chosen].apply(true, at, clip, source, drawn))
@@ -102,6 +106,20 @@ impl Step {
             Does::Chain(Chain { of, .. }) => apply_all(of, at, clip, source, drawn),
         }
     }
+}
+
+/// Draws one of several steps, as likely as their `p` are beside each other.
+fn chosen(of: &[Step], random: &mut Random) -> usize {
+    let first = of.first().map_or(0.0, Step::p);
+    if of.iter().all(|step| step.p() == first) {
+        return random.below(of.len() as u64) as usize;
+    }
+    let mut place = random.uniform() * of.iter().map(Step::p).sum::<f64>();
+    let within = |step: &Step| {
+        place -= step.p();
+        place < 0.0
+    };
+    of.iter().position(within).or_else(|| of.iter().rposition(|step| step.p() > 0.0)).unwrap_or(0)
 }
 
 /// The names of all numbers that steps note, in order: the step's and the number's.

@@ -65,7 +65,7 @@ pub struct Augment {
 
 impl Declare for Augment {
     const NAME: &'static str = "augment";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL, side::BACKGROUND, side::IMPULSES];
 }

@@ -60,7 +60,7 @@ macro_rules! steps {
         #[serde(rename_all = "snake_case")]
         pub enum Step {
             $($(#[$about])* $variant($variant),)*
-            /// Applies one of several steps, each as likely as the others.
+            /// Applies one of several steps.
             OneOf(OneOf),
             /// Applies several steps together, or none of them.
             Chain(Chain),

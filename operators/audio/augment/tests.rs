@@ -258,10 +258,16 @@ fn a_step_applies_with_its_probability() {
         assert!((share(json!({"polarity": {"p": p}})) - p).abs() < 0.04);
         assert!((share(json!({"chain": {"p": p, "of": [{"polarity": {"p": 0.5}}]}})) - p / 2.0).abs() < 0.04);
     }
-    // One of them in any case, each as often as the others.
-    let other = json!({"gain": {"p": 0, "db": [0, 0]}});
-    let one_of = json!({"one_of": {"p": 0.9, "of": [other, {"polarity": {"p": 0}}, other]}});
-    assert!((share(one_of) - 0.3).abs() < 0.04);
+    // One of them in any case, as often as their own probabilities say beside each other.
+    let one_of = |other: f64, own: f64| {
+        let other = json!({"gain": {"p": other, "db": [0, 0]}});
+        json!({"one_of": {"p": 0.9, "of": [other, {"polarity": {"p": own}}, other]}})
+    };
+    assert!((share(one_of(0.2, 0.2)) - 0.3).abs() < 0.04);
+    assert!((share(one_of(0.1, 0.4)) - 0.6).abs() < 0.04);
+    assert!((share(one_of(1.0, 0.0)) - 0.0).abs() < 1e-9);
+    let never: Augment = operator(json!({"chain": [one_of(0.0, 0.0)]}));
+    assert_eq!(crate::harness::wrong(&never), Some("chain.0.one_of.of".into()));
 }
 
 #[test]

@@ -84,6 +84,8 @@ impl Operator for BertMask {
         let right = self.random >= 0.0 && self.mask + self.random <= 1.0 + 1e-9;
         Invalid::unless(right, "random", "must be from 0 to 1 − `mask`")?;
         self.fill.check()?;
+        let filled = self.mask > 0.0 || self.fill == Fill::Zero;
+        Invalid::unless(filled, "fill", "is not used: with `mask: 0` nothing is filled")?;
         Invalid::unless((1..=1_000_000).contains(&self.span), "span", "must be from 1 to 1000000")?;
         crate::check_views(self.views.as_deref())
     }

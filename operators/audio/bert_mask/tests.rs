@@ -265,6 +265,7 @@ fn ranges_are_enforced() {
     assert_eq!(wrong(json!({"mask": 0.9, "random": 0.1})), None);
     assert_eq!(wrong(json!({"fill": {"noise": {"std": 0}}})), Some("fill.noise.std".into()));
     assert_eq!(wrong(json!({"fill": {"noise": {"std": 1001}}})), Some("fill.noise.std".into()));
+    assert_eq!(wrong(json!({"mask": 0, "fill": "learned"})), Some("fill".into()));
     assert_eq!(wrong(json!({"views": []})), Some("views".into()));
     assert_eq!(wrong(json!({"span": 0})), Some("span".into()));
     assert_eq!(wrong(json!({"span": 1_000_001})), Some("span".into()));

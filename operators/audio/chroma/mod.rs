@@ -105,6 +105,12 @@ impl Operator for Chroma {
         Invalid::unless((-1.0..=1.0).contains(&self.tuning), "tuning", "must be from -1 to 1")?;
         let right = (0.0..=12.0).contains(&self.octave_centre);
         Invalid::unless(right, "octave_centre", "must be from 0 to 12")?;
+        let used = self.octave_width.is_some() || self.octave_centre == default_octave_centre();
+        Invalid::unless(
+            used,
+            "octave_centre",
+            "is not used: without `octave_width` all octaves count alike",
+        )?;
         let right = self.octave_width.is_none_or(|width| (0.1..=100.0).contains(&width));
         Invalid::unless(right, "octave_width", "must be from 0.1 to 100")
     }

@@ -64,6 +64,8 @@ impl Operator for Crop {
         Invalid::unless((1..=64).contains(&self.views), "views", "must be from 1 to 64")?;
         let whole = self.seconds.is_none() && self.placement != Placement::Independent;
         Invalid::unless(!whole, "placement", "needs `seconds`: whole clips lie where they lie")?;
+        let alone = self.views == 1 && self.placement != Placement::Independent;
+        Invalid::unless(!alone, "placement", "says where views lie to one another: there is one")?;
         self.placement.check()
     }
 

@@ -141,7 +141,12 @@ fn ranges_are_enforced() {
     assert_eq!(wrong(json!({"seconds": 3601})), Some("seconds".into()));
     assert_eq!(wrong(json!({"views": 65})), Some("views".into()));
     assert_eq!(wrong(json!({"placement": "same"})), Some("placement".into()));
-    let distance = Some("placement.adjacent.distance".into());
-    assert_eq!(wrong(json!({"seconds": 1, "placement": {"adjacent": {"distance": [2, 1]}}})), distance);
-    assert_eq!(wrong(json!({"seconds": 1, "placement": {"adjacent": {"distance": [-1, 1]}}})), distance);
+    assert_eq!(wrong(json!({"seconds": 1, "placement": "same"})), Some("placement".into()));
+    assert_eq!(wrong(json!({"seconds": 1, "views": 0})), Some("views".into()));
+    let apart = |distance: Value| {
+        wrong(json!({"seconds": 1, "views": 2, "placement": {"adjacent": {"distance": distance}}}))
+    };
+    for distance in [json!([2, 1]), json!([-1, 1]), json!([0, 3601])] {
+        assert_eq!(apart(distance), Some("placement.adjacent.distance".into()));
+    }
 }

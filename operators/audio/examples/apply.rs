@@ -8,12 +8,12 @@
 //!  "rate": 16000, "channels": 1, "count": 16, "threads": 1, "repeats": 5, "sides": [], "output": "out.f32"}
 //! ```
 //!
-//! `clips` are 32-bit floats, little-endian, clip after clip, channel after channel. `sides` is what the operator reads
-//! besides, by port, as in a plan. What stands above an operator in a chain writes a block and lends it: so does this,
-//! and only the operator's own time counts. A first pass over all clips is not timed; what it gives is written to
-//! `output`, if that is named. Each pass counts as another view, so that it draws other numbers. The answer has the
-//! seconds of each pass (of several threads those of the one that took longest), channels and frames of what came of the
-//! first, and the sum of its absolute values; or an `error`.
+//! `clips` are 32-bit floats, little-endian, clip after clip, channel after channel; features where `hop` is given.
+//! `sides` is what the operator reads besides, by port, as in a plan. What stands above an operator in a chain writes a
+//! block and lends it: so does this, and only the operator's own time counts. A first pass over all clips is not timed;
+//! what it gives is written to `output`, if that is named. Each pass counts as another view, so that it draws other
+//! numbers. The answer has the seconds of each pass (of several threads those of the one that took longest), channels and
+//! frames of what came of the first, and the sum of its absolute values; or an `error`.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -43,6 +43,9 @@ struct Job {
     rate: u32,
     #[serde(default = "one")]
     channels: u16,
+    /// Samples from one frame to the next: more than 1 where clips are features.
+    #[serde(default = "samples")]
+    hop: u32,
     /// The first so many clips of the file; all of them by default.
     #[serde(default)]
     count: Option<usize>,
@@ -53,6 +56,10 @@ struct Job {
 }
 
 fn one() -> u16 {
+    1
+}
+
+fn samples() -> u32 {
     1
 }
 
@@ -133,7 +140,7 @@ fn operator(job: &Job) -> Result<Box<dyn Operator>, Box<dyn Error>> {
     operator.check().map_err(|invalid| format!("{}: {}", invalid.parameter, invalid.message))?;
     let frames = Some(job.frames as u64);
     let clips = SignalType::audio(Some(job.rate), Some(job.channels), Unit::Clip);
-    let clips = Flow::Signal(SignalType { frames, most_frames: frames, ..clips });
+    let clips = Flow::Signal(SignalType { frames, most_frames: frames, hop: job.hop, ..clips });
     let given = |name: &str| name == "from" || job.sides.iter().any(|(port, _)| port == name);
     let ports = declaration.ports.iter().filter(|port| given(port.name));
     operator.output(&Inputs(ports.map(|port| (port.name, vec![&clips])).collect()))?;
@@ -172,11 +179,11 @@ impl Worker<'_> {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(samples) = clips.get(index) else { break };
-            let Job { frames, rate, channels, .. } = *self.job;
+            let Job { frames, rate, channels, hop, .. } = *self.job;
             let header =
                 Header::audio(format!("clip {index}").into(), 0, rate, channels, Some(frames as u64));
             let mut outputs = Outputs { keep: view == 0, signals: Vec::new() };
-            let sent = self.send(&Header { view, ..header }, samples, &mut outputs, &mut spent);
+            let sent = self.send(&Header { view, hop, ..header }, samples, &mut outputs, &mut spent);
             sent.map_err(|stop| format!("clip {index}: {stop:?}"))?;
             if view == 0 {
                 kept.push((index, outputs));

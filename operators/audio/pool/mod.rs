@@ -170,3 +170,47 @@ impl SinkRows for Rows {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, FixedSizeListArray};
+    use arrow::datatypes::Float32Type;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::harness::{operator, recording, wrong};
+
+    /// The vector of two channels in blocks of one frame.
+    fn pooled(parameters: Value) -> Vec<f32> {
+        let Body::Sink(sink) = operator::<Pool>(parameters).body() else { panic!("it keeps rows") };
+        let context = Context {
+            seed: 0,
+            stage: "test".into(),
+            epoch: 0,
+            block: 1,
+            cancel: Default::default(),
+            sides: Default::default(),
+        };
+        let mut rows = sink.rows(context);
+        let (header, samples) = recording(&[vec![1.0, 2.0, 6.0], vec![-1.0, -1.0, -4.0]]);
+        rows.begin(&header).unwrap();
+        (0..3).for_each(|at| rows.block(&mut samples.slice(at, at + 1)).unwrap());
+        let batch = rows.end(&mut Vec::new()).unwrap().unwrap();
+        let vectors: &FixedSizeListArray = batch.column_by_name("vector").unwrap().as_fixed_size_list();
+        vectors.values().as_primitive::<Float32Type>().values().to_vec()
+    }
+
+    #[test]
+    fn statistics_stand_in_their_order() {
+        let std = [(14.0f32 / 3.0).sqrt(), 2f32.sqrt()];
+        let close = |parameters: Value, expected: &[f32]| {
+            let found = pooled(parameters);
+            let same = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6);
+            assert!(found.len() == expected.len() && same, "{found:?} {expected:?}");
+        };
+        close(json!({}), &[3.0, -2.0, std[0], std[1]]);
+        close(json!({"statistics": ["max", "mean"]}), &[6.0, -1.0, 3.0, -2.0]);
+        close(json!({"statistics": ["std"]}), &std);
+        assert_eq!(wrong(&operator::<Pool>(json!({"statistics": []}))), Some("statistics".into()));
+    }
+}

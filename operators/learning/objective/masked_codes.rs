@@ -8,8 +8,9 @@ use crate::range::{above_zero, within};
 /// Prediction of the codes that another stage gives to masked frames (HuBERT, Hsu et al. 2021, arXiv 2106.07447).
 ///
 /// The stage stands at the port `targets`: `op: assign`, whose codes are clusters of features, or `op: random_projection`. A frame's
-/// target is the code of the frame that begins nearest to it; where there are several for each, the mean over them is taken.
-/// A linear layer predicts it. The share of codes that are predicted is measured as `accuracy`.
+/// target is the code of the frame in which it begins; where there are several for each, the mean over them is taken, and
+/// where there is none, behind the last one, nothing is predicted. A linear layer predicts it. The share of codes that are
+/// predicted is measured as `accuracy`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MaskedCodes {
@@ -17,7 +18,8 @@ pub struct MaskedCodes {
     #[serde(default = "one")]
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1000))]
     pub weight: f64,
-    /// How many different codes there are, 2 to 65536: `clusters` of `op: k_means`, `entries` of `op: random_projection`.
+    /// How many different codes there are, 2 to 65536: `clusters` of `op: k_means`, `entries` of `op: random_projection`. In a sum
+    /// all say the same.
     #[schemars(range(min = 2, max = 65536))]
     pub codes: usize,
 }

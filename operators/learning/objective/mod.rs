@@ -65,6 +65,8 @@ pub struct Needs {
     pub quantizer: bool,
     /// Codes of another stage.
     pub targets: bool,
+    /// Features of another stage.
+    pub features: bool,
     /// It says too little to be the only one.
     pub partial: bool,
 }
@@ -80,6 +82,7 @@ impl Needs {
             mask: self.mask || other.mask,
             quantizer: self.quantizer || other.quantizer,
             targets: self.targets || other.targets,
+            features: self.features || other.features,
             partial: self.partial && other.partial,
         }
     }
@@ -114,6 +117,8 @@ choices! {
         MaskedCodes in masked_codes,
         /// Prediction of masked frames' mel bands or features.
         MaskedMse in masked_mse,
+        /// Prediction of masked frames' features, which another stage gives (MERT, Li et al. 2023).
+        MaskedFeatures in masked_features,
         /// Even use of a quantiser's entries (wav2vec 2.0).
         Diversity in diversity,
         /// Small frames before the transformer (wav2vec 2.0).
@@ -155,6 +160,15 @@ impl Objective {
             !needs.partial,
             "objective",
             "says nothing about the clips: sum it with another, such as info_nce",
+        )?;
+        let terms = self.terms();
+        let mut codes = terms.iter().filter_map(|term| term.chosen().codes());
+        let first = codes.next();
+        let alike = codes.all(|codes| Some(codes) == first);
+        Invalid::unless(
+            alike,
+            "objective",
+            "names several numbers of `codes`, and there is one stage of them",
         )?;
         Invalid::unless(
             !(needs.mask && needs.projector),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::encoder::Encoder;
-use crate::objective::{Bands, Objective, Views};
+use crate::objective::{Bands, Needs, Objective, Views};
 use crate::optimizer::{Optimizer, Schedule};
 use crate::range::{above_zero, within};
 use crate::worker::Worker;
@@ -31,6 +31,10 @@ const MOVES: [&str; 4] = ["time_stretch_rate", "shift_seconds", "reverse_applied
 
 /// Where codes come from that an objective predicts.
 pub const TARGETS: &str = "targets";
+/// Where features come from that an objective predicts.
+pub const FEATURES: &str = "features";
+/// Both.
+pub const SIDES: [&str; 2] = [TARGETS, FEATURES];
 
 /// Trains an encoder on clips that shards keep, of audio or of features; gives a checkpoint.
 ///
@@ -171,7 +175,13 @@ impl Declare for Train {
             name: TARGETS,
             many: false,
             optional: true,
-            about: "codes of the frames of the same clips, which an objective predicts: `assign` or `random_projection` below the same shards",
+            about: "codes of the frames of the same clips, which an objective predicts: `assign` or `random_projection`",
+        },
+        Port {
+            name: FEATURES,
+            many: false,
+            optional: true,
+            about: "features of the frames of the same clips, which an objective predicts, such as `cqt`",
         },
     ];
 }
@@ -259,46 +269,44 @@ impl Train {
         Ok(())
     }
 
-    /// The codes that the objective predicts are there.
-    fn check_codes(&self, inputs: &Inputs<'_>, clips: &SignalType) -> Result<(), String> {
-        let name = self.objective.name();
-        let codes = match (inputs.one(TARGETS), self.objective.needs().targets) {
-            (Err(_), false) => return Ok(()),
-            (Err(_), true) => {
-                return Err(format!("{name} predicts codes of another stage: name it, `{TARGETS}: STAGE`"));
+    /// What the objective predicts of other stages is there.
+    fn check_sides(&self, inputs: &Inputs<'_>, clips: &SignalType) -> Result<(), String> {
+        let needs: [fn(Needs) -> bool; 2] = [|needs| needs.targets, |needs| needs.features];
+        for (port, needs) in SIDES.into_iter().zip(needs) {
+            let terms = self.objective.terms();
+            let term = terms.iter().find(|term| needs(term.needs())).map(|term| term.name());
+            match (inputs.one(port), term) {
+                (Err(_), None) => {}
+                (Err(_), Some(name)) => {
+                    return Err(format!(
+                        "{name} predicts `{port}` of another stage: name it, `{port}: STAGE`"
+                    ));
+                }
+                (Ok(_), None) => {
+                    let name = self.objective.name();
+                    return Err(format!("`{port}` is not used: {name} does not predict it"));
+                }
+                (Ok(Flow::Signal(side)), Some(_)) => {
+                    suits(side, clips).map_err(|message| format!("`{port}` {message}"))?;
+                }
+                (Ok(other), Some(_)) => {
+                    return Err(format!("`{port}` expects what frames have, not {other}"));
+                }
             }
-            (Ok(_), false) => {
-                return Err(format!("`{TARGETS}` is not used: {name} predicts no codes of another stage"));
-            }
-            (Ok(Flow::Signal(codes)), true) => codes,
-            (Ok(other), true) => return Err(format!("`{TARGETS}` expects codes of frames, not {other}")),
-        };
-        let at = |message: String| format!("`{TARGETS}` {message}");
-        let sampling = codes.clone().features().and_then(Expect::clips).and_then(Expect::in_time);
-        let sampling = sampling.and_then(Expect::one_view).and_then(|codes| codes.sampled()).map_err(at)?;
-        if Some(sampling.rate) != clips.rate {
-            return Err(at(format!(
-                "are {sampling}, and the clips have {} Hz",
-                clips.rate.unwrap_or_default()
-            )));
         }
-        if clips.tokens || clips.masking == Masking::Dropped {
-            return Err(at("are codes in time, and the clips are tokens".into()));
-        }
-        let moved = |name: &Arc<str>| MOVES.iter().any(|moves| name.starts_with(moves));
-        let parted = clips.drawn.iter().find(|name| moved(name) && !codes.drawn.contains(name));
-        if let Some(name) = parted {
-            return Err(format!(
-                "`{name}` moves sound within a clip, away from its codes: put it above the shards, or leave it out"
-            ));
-        }
-        if self.mixup.is_some() {
-            return Err(
-                "`mixup` would mix clips whose codes cannot be mixed: `batch_mix` keeps those of the clip"
-                    .into(),
-            );
+        let needs = self.objective.needs();
+        if self.mixup.is_some() && (needs.targets || needs.features) {
+            return Err("`mixup` would mix clips, and what other stages give to them not: `batch_mix` keeps that of the \
+                        clip"
+                .into());
         }
         Ok(())
+    }
+
+    /// Whether it predicts what a clip has at masked frames.
+    fn predicts_clips(&self) -> bool {
+        let mut needs = self.objective.terms().into_iter().map(|term| term.needs());
+        needs.any(|needs| needs.mask && !needs.targets && !needs.features)
     }
 
     /// What is mixed can be.
@@ -328,6 +336,8 @@ impl Train {
         let name = self.objective.name();
         let needs = self.objective.needs();
         match needs.views {
+            // Codes of another stage are there, whatever has been put in their place.
+            Views::One if views == 1 && !self.predicts_clips() => Ok(()),
             // What the first view has at the masked frames of the second.
             Views::One
                 if views == 2
@@ -396,7 +406,7 @@ impl Operator for Train {
             in_time(&signal, &self.encoder.name())?;
         }
         self.check_targets(&signal, sampling, frames)?;
-        self.check_codes(inputs, &signal)?;
+        self.check_sides(inputs, &signal)?;
         self.check_mixing(&signal)?;
         self.check_views(signal.views, signal.masking)?;
         let (tokens, width) = (self.encoder.takes_tokens(), self.encoder.width());
@@ -420,4 +430,28 @@ pub fn in_time(signal: &SignalType, encoder: &str) -> Result<(), String> {
         _ => return Ok(()),
     };
     Err(format!("{encoder} expects {what}; the encoder `transformer` takes what `op: {op}` gives"))
+}
+
+/// Errors: what another stage gives to frames is not of these clips.
+fn suits(side: &SignalType, clips: &SignalType) -> Result<(), String> {
+    let side = side.clone().features()?.clips()?.in_time()?.one_view()?;
+    let sampling = side.sampled()?;
+    if Some(sampling.rate) != clips.rate {
+        return Err(format!("is {sampling}, and the clips have {} Hz", clips.rate.unwrap_or_default()));
+    }
+    if clips.tokens || clips.masking == Masking::Dropped {
+        return Err("follows the time, and the clips are tokens".into());
+    }
+    if !matches!(side.masking, Masking::None | Masking::Marked) {
+        return Err("is of what a mask was filled with: take it of clips that are not masked".into());
+    }
+    // What both have drawn was drawn above the shards.
+    let both = clips.drawn.iter().zip(&side.drawn).take_while(|(clip, side)| clip == side).count();
+    let mut drawn = clips.drawn[both..].iter().chain(&side.drawn[both..]);
+    match drawn.find(|name| MOVES.iter().any(|moves| name.starts_with(moves))) {
+        Some(name) => Err(format!(
+            "and the clips part: `{name}` moves sound within one of them. Put it above the shards, or leave it out"
+        )),
+        None => Ok(()),
+    }
 }

@@ -74,9 +74,9 @@ impl Clips {
         })
     }
 
-    /// Whether both are made of the same rows of the same shards.
-    pub fn same_rows(&self, other: &Self) -> bool {
-        (&self.shards, &self.items, self.rows) == (&other.shards, &other.items, other.rows)
+    /// Whether both have as many clips of each recording.
+    pub fn alike(&self, other: &Self) -> bool {
+        self.firsts() == other.firsts()
     }
 
     /// How many there are.

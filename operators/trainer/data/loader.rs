@@ -9,8 +9,8 @@ use etude_pipeline::flow::{Mask, Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
 
 use super::clips::{Clips, Reader};
-use super::codes::Codes;
 use super::order::Order;
+use super::side::Side;
 use crate::error::Error;
 
 /// Batches of each thread that are ready before they are due.
@@ -32,8 +32,8 @@ pub struct Plan {
     pub masking: Masking,
     /// Whether the second view of a clip is the first one masked.
     pub pairs: bool,
-    /// What codes are that another stage gives to the encoder's frames.
-    pub codes: Option<Codes>,
+    /// What other stages give to the encoder's frames.
+    pub sides: Vec<Side>,
     /// Batches of an epoch; a last one that is not full is left out.
     pub per_epoch: u64,
 }
@@ -47,8 +47,8 @@ pub struct Loaded {
     pub items: Vec<i64>,
     /// What is masked in each view, where the data says so.
     pub masks: Option<Vec<Mask>>,
-    /// Of the view that an encoder sees of each clip, the codes of its frames, where another stage gives them.
-    pub codes: Vec<i64>,
+    /// What each of the sides gives to the frames of the view that an encoder sees of each clip.
+    pub sides: Vec<Vec<f32>>,
     /// Each clip's recording and first frame, for messages.
     pub names: Vec<String>,
     /// What the data path did for it.
@@ -69,7 +69,7 @@ impl<'scope> Loader<'scope> {
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         clips: &'env Clips,
-        targets: Option<&'env Clips>,
+        sides: &'env [Clips],
         plan: &'env Plan,
         (first, last): (u64, u64),
         threads: usize,
@@ -82,7 +82,7 @@ impl<'scope> Loader<'scope> {
             handles.push(scope.spawn(move || {
                 let mut at = None;
                 for number in (first + thread..last).step_by(threads) {
-                    let loaded = plan.load(clips, targets, number, &mut at);
+                    let loaded = plan.load(clips, sides, number, &mut at);
                     let failed = loaded.is_err();
                     // Nobody takes them any more: the training has ended.
                     if sender.send(loaded).is_err() || failed {
@@ -107,7 +107,7 @@ struct Epoch {
     number: u64,
     order: Order,
     reader: Reader,
-    targets: Option<Reader>,
+    sides: Vec<Reader>,
 }
 
 impl Plan {
@@ -124,7 +124,7 @@ impl Plan {
     fn load(
         &self,
         clips: &Clips,
-        targets: Option<&Clips>,
+        sides: &[Clips],
         number: u64,
         at: &mut Option<Epoch>,
     ) -> Result<Loaded, Error> {
@@ -132,10 +132,10 @@ impl Plan {
         let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
         if at.as_ref().is_none_or(|at| at.number != epoch) {
             let order = Order::new(self.unit, &clips.firsts(), self.seed, &self.stage, epoch);
-            let targets = targets.map(|targets| targets.reader(epoch)).transpose()?;
-            *at = Some(Epoch { number: epoch, order, reader: clips.reader(epoch)?, targets });
+            let readers = sides.iter().map(|side| side.reader(epoch)).collect::<Result<_, _>>()?;
+            *at = Some(Epoch { number: epoch, order, reader: clips.reader(epoch)?, sides: readers });
         }
-        let Some(Epoch { order, reader, targets: codes_reader, .. }) = at else {
+        let Some(Epoch { order, reader, sides: readers, .. }) = at else {
             return Err(Error::Input("an epoch has no order".into()));
         };
         let chosen: Vec<u64> = (place..place + self.clips as u64).map(|place| order.at(place)).collect();
@@ -144,7 +144,7 @@ impl Plan {
             items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),
             clips: chosen.iter().map(|clip| *clip as i64).collect(),
             masks: None,
-            codes: Vec::new(),
+            sides: vec![Vec::new(); self.sides.len()],
             names: Vec::with_capacity(self.clips),
             report: ChainReport::default(),
             seconds: 0.0,
@@ -183,10 +183,11 @@ impl Plan {
                      between the shards and the training leaves clips out or changes their length"
                 )));
             }
-            if let (Some(codes), Some(targets), Some(reader), Some(seen)) =
-                (&self.codes, targets, codes_reader.as_mut(), &seen)
-            {
-                codes.read((targets, reader), *clip, seen, &mut loaded.codes)?;
+            if let Some(seen) = &seen {
+                let all = self.sides.iter().zip(sides).zip(readers.iter_mut()).zip(&mut loaded.sides);
+                for (((side, clips), reader), values) in all {
+                    side.read((clips, reader), *clip, seen, values)?;
+                }
             }
         }
         if unlike && self.pairs {
@@ -198,7 +199,7 @@ impl Plan {
             ));
         }
         loaded.report = reader.report();
-        if let Some(reader) = codes_reader {
+        for reader in readers {
             let ChainReport { counts, seconds } = reader.report();
             loaded.report.counts.extend(counts);
             loaded.report.seconds.extend(seconds);

@@ -26,13 +26,22 @@ fn train(more: Value) -> Train {
 }
 
 fn model(train: &Train) -> Model {
-    Model::new(train, 2, Sampling::mono(8000), 0, &Scope::root(1, Device::Cpu))
+    Model::new(train, 2, Sampling::mono(8000), [0; 2], &Scope::root(1, Device::Cpu))
 }
 
 fn batch(views: usize, samples: usize) -> Batch {
     let clips = 4 / views as i64;
     let (clips, items) = ((0..clips).collect(), (0..clips).collect());
-    Batch { values: audio(4, samples), views, clips, items, masks: None, masking: Masking::None, codes: None }
+    Batch {
+        values: audio(4, samples),
+        views,
+        clips,
+        items,
+        masks: None,
+        masking: Masking::None,
+        targets: None,
+        features: None,
+    }
 }
 
 fn pass(precision: Precision) -> Pass {
@@ -117,7 +126,7 @@ fn every_objective_reaches_the_encoder() {
         train.objective.check().unwrap();
         let views = if train.objective.needs().mask { 1 } else { 2 };
         let scope = Scope::root(1, Device::Cpu);
-        let model = Model::new(&train, 4, Sampling::mono(8000), 0, &scope);
+        let model = Model::new(&train, 4, Sampling::mono(8000), [0; 2], &scope);
         let teacher = model.teacher(&train, Sampling::mono(8000), &scope);
         let tensors = named(&model);
         let leaves: Vec<Tensor> = trained(&tensors).map(|(_, tensor)| tensor.shallow_clone()).collect();
@@ -148,7 +157,7 @@ fn masked_features_are_predicted() {
         let more = json!({"encoder": transformer, "projector": null, "objective": objective,
             "mask": {"length": 3}, "quantizer": quantizer});
         let train = train(more);
-        let model = Model::new(&train, 4, sampling, 0, &Scope::root(1, Device::Cpu));
+        let model = Model::new(&train, 4, sampling, [0; 2], &Scope::root(1, Device::Cpu));
         let tensors = named(&model);
         let step = model.step(&pass(Precision::F32), batch, None).unwrap();
         let leaves: Vec<&Tensor> = trained(&tensors).map(|(_, tensor)| tensor).collect();
@@ -175,7 +184,8 @@ fn masked_features_are_predicted() {
                 items: clips_of_view,
                 masks,
                 masking,
-                codes: None,
+                targets: None,
+                features: None,
             }
         };
         let drawn = values_of(&batch(1, None, Masking::None), objective, quantizer);
@@ -201,7 +211,7 @@ fn tokens_that_are_left_keep_their_places() {
     let transformer = json!({"transformer": {"dim": 16, "depth": 1, "heads": 2, "head_dim": 8, "mlp": 32}});
     let train = train(json!({"encoder": transformer}));
     let sampling = Sampling { rate: 8000, hop: 128, channels: 16, planes: 1 };
-    let model = Model::new(&train, 4, sampling, 0, &Scope::root(1, Device::Cpu));
+    let model = Model::new(&train, 4, sampling, [0; 2], &Scope::root(1, Device::Cpu));
     let loss = |masks, masking| {
         let values_of = audio(4, 16 * 30).reshape([4, 1, 16, 30]);
         let batch = Batch {
@@ -211,7 +221,8 @@ fn tokens_that_are_left_keep_their_places() {
             items: vec![0, 1],
             masks,
             masking,
-            codes: None,
+            targets: None,
+            features: None,
         };
         values(&model.step(&pass(Precision::F32), &batch, None).unwrap().loss.value)[0]
     };
@@ -238,7 +249,7 @@ fn weights_of_a_sum_count() {
 fn a_teacher_begins_as_the_student_and_follows_it() {
     let train = train(json!({"objective": {"byol": {}}}));
     let scope = Scope::root(1, Device::Cpu);
-    let model = Model::new(&train, 2, Sampling::mono(8000), 0, &scope);
+    let model = Model::new(&train, 2, Sampling::mono(8000), [0; 2], &scope);
     let teacher = model.teacher(&train, Sampling::mono(8000), &scope).unwrap();
     let (student, own) = (named(&model), named(&teacher));
     let weight = |tensors: &Named| {

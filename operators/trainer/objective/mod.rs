@@ -9,6 +9,7 @@ mod feature_penalty;
 mod info_nce;
 mod masked_codes;
 mod masked_cross_entropy;
+mod masked_features;
 mod masked_mse;
 mod multi_positive;
 mod nt_xent;
@@ -37,8 +38,8 @@ pub struct Setting {
     pub sampling: Sampling,
     /// The encoder's frames.
     pub frames: Option<etude_learning::encoder::Frames>,
-    /// Codes that another stage gives to each of them.
-    pub targets: usize,
+    /// How many codes and how many features other stages give to each of them.
+    pub sides: [usize; 2],
 }
 
 /// The names of what objectives count from step to step: part of a training's state, not of its checkpoint.
@@ -62,8 +63,10 @@ pub struct Outputs {
     pub masked: Option<Masked>,
     /// The masked frames before the transformer, quantised.
     pub quantised: Option<Quantised>,
-    /// The codes of the encoder's frames, where another stage gives them, `[batch, frames, codes]`.
+    /// What other stages give to the encoder's frames, `[batch, frames, values]`: codes, and features. What is no number is
+    /// not there.
     pub targets: Option<Tensor>,
+    pub features: Option<Tensor>,
     /// The clips as they are without a mask, `[batch, samples]` or `[batch, planes, bins, frames]`.
     pub whole: Tensor,
 }
@@ -139,6 +142,7 @@ criteria! {
     MaskedCrossEntropy in masked_cross_entropy,
     MaskedCodes in masked_codes,
     MaskedMse in masked_mse,
+    MaskedFeatures in masked_features,
     Diversity in diversity,
     FeaturePenalty in feature_penalty,
 }

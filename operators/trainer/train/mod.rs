@@ -7,7 +7,7 @@ mod steps;
 
 use std::time::Duration;
 
-use etude_learning::train::Train;
+use etude_learning::train::{SIDES, Train};
 use etude_pipeline::operator::{ChainReport, DatasetInput, DatasetJob};
 use tch::Tensor;
 
@@ -34,11 +34,14 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
         return Err(Error::Input("train reads signals".into()));
     };
     let clips = Clips::open(input, job.seed)?;
-    let targets = match job.inputs("targets").first() {
-        Some(DatasetInput::Signal(targets)) => Some(Clips::open(targets, job.seed)?),
-        _ => None,
-    };
-    let setting = Setting::new(train, job, &clips, targets.as_ref())?;
+    let (mut ports, mut sides) = (Vec::new(), Vec::new());
+    for port in SIDES {
+        if let Some(DatasetInput::Signal(input)) = job.inputs(port).first() {
+            ports.push(port);
+            sides.push(Clips::open(input, job.seed)?);
+        }
+    }
+    let setting = Setting::new(train, job, &clips, (&ports, &sides))?;
     let mut trainer = Trainer::new(&setting)?;
     save(&parameters::read(&trainer.model.kept())?, &job.output, INITIAL)?;
     let mut progress = Progress::begin(&setting, job, &mut trainer)?;
@@ -46,8 +49,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     std::thread::scope(|scope| {
         // It ends when its batches are taken no more: it is dropped before the scope waits for its threads.
         let batches = (first, last);
-        let mut loader =
-            Loader::start(scope, &clips, targets.as_ref(), &setting.plan, batches, setting.loaders);
+        let mut loader = Loader::start(scope, &clips, &sides, &setting.plan, batches, setting.loaders);
         progress.run(&setting, &mut trainer, &mut loader)
     })?;
     progress.metrics.write(&job.output.join("metrics.parquet"))?;

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
-use etude_learning::train::Train;
+use etude_learning::train::{TARGETS, Train};
 use etude_pipeline::operator::DatasetJob;
 use etude_pipeline::random::Random;
+use tch::Tensor;
 
-use crate::data::{Clips, Codes, Plan};
+use crate::data::{Clips, Plan, Side};
 use crate::device;
 use crate::error::Error;
 use crate::rebuild::TRAINED;
@@ -39,7 +40,7 @@ impl Setting {
         train: Train,
         job: &DatasetJob,
         clips: &Clips,
-        targets: Option<&Clips>,
+        beside: (&[&'static str], &[Clips]),
     ) -> Result<Self, Error> {
         let device = device::find(train.device)?;
         let count = usize::try_from(clips.count()).map_err(|error| Error::Input(error.to_string()))?;
@@ -70,7 +71,7 @@ impl Setting {
             sampling,
             masking: clips.signal.masking,
             pairs: train.objective.needs().mask && views == 2,
-            codes: targets.map(|targets| codes(&train, clips, targets, frames)).transpose()?.flatten(),
+            sides: sides(&train, clips, beside, frames)?,
             per_epoch: per_epoch * train.accumulate as u64,
         };
         Ok(Self {
@@ -83,11 +84,24 @@ impl Setting {
             per_epoch,
             total,
             width: train.encoder.width(),
-            stages: clips.stages().into_iter().chain(targets.into_iter().flat_map(Clips::stages)).collect(),
+            stages: std::iter::once(clips).chain(beside.1).flat_map(Clips::stages).collect(),
             loaders: job.threads.max(1),
             init,
             train,
         })
+    }
+
+    /// How many codes and how many features other stages give to a frame.
+    pub fn sides(&self) -> [usize; 2] {
+        let of = |codes: bool| self.plan.sides.iter().find(|side| side.codes.is_some() == codes);
+        [of(true), of(false)].map(|side| side.map_or(0, |side| side.channels))
+    }
+
+    /// What one of the sides gives to a batch, `[clips, frames, values]`.
+    pub fn side(&self, values: &[Vec<f32>], which: impl Fn(&Side) -> bool) -> Option<Tensor> {
+        let (side, values) = self.plan.sides.iter().zip(values).find(|(side, _)| which(side))?;
+        let shape = [self.plan.clips as i64, side.count as i64, side.channels as i64];
+        Some(Tensor::from_slice(values).reshape(shape).to_device(self.device))
     }
 
     /// Batches of a step.
@@ -96,23 +110,26 @@ impl Setting {
     }
 }
 
-/// How codes of another stage are read.
+/// How the stages beside the clips are read.
 ///
-/// Errors: they are not of the same clips.
-fn codes(train: &Train, clips: &Clips, targets: &Clips, frames: usize) -> Result<Option<Codes>, Error> {
-    if !clips.same_rows(targets) {
-        return Err(Error::Input(
-            "`targets` and `from` have to stand below the same shards, from which both are read clip by clip"
-                .into(),
-        ));
-    }
-    let most = train.objective.terms().into_iter().filter_map(|term| term.chosen().codes()).min();
-    let channels = usize::from(targets.signal.channels.unwrap_or(1));
-    let of = |(frames_of, most): (etude_learning::encoder::Frames, usize)| Codes {
-        count: frames_of.count(frames),
-        frames: frames_of,
-        channels,
-        most,
+/// Errors: one is not of the same clips.
+fn sides(
+    train: &Train,
+    clips: &Clips,
+    (ports, sides): (&[&'static str], &[Clips]),
+    frames: usize,
+) -> Result<Vec<Side>, Error> {
+    let Some(encoder) = train.encoder.frames() else { return Ok(Vec::new()) };
+    let codes = train.objective.terms().into_iter().find_map(|term| term.chosen().codes());
+    let side = |(port, side): (&&'static str, &Clips)| {
+        if !clips.alike(side) {
+            return Err(Error::Input(format!(
+                "`{port}` and `from` have to be of the same clips, as many of each recording, which are read side by side"
+            )));
+        }
+        let channels = usize::from(side.signal.channels.unwrap_or(1));
+        let codes = codes.filter(|_| *port == TARGETS);
+        Ok(Side { port, frames: encoder, count: encoder.count(frames), channels, codes })
     };
-    Ok(train.encoder.frames().zip(most).map(of))
+    ports.iter().zip(sides).map(side).collect()
 }

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use etude_learning::objective::Objective;
 use etude_learning::train::Teacher as TeacherParameters;
 use tch::{Kind, Tensor};
 
@@ -35,11 +36,10 @@ impl Trainer {
         let train = &setting.train;
         memory::check(setting)?;
         let scope = Scope::root(setting.weights_seed, setting.device);
-        let targets = setting.plan.codes.as_ref().map_or(0, |codes| codes.channels);
-        let model = Model::new(train, setting.clips, setting.plan.sampling, targets, &scope);
+        let model = Model::new(train, setting.clips, setting.plan.sampling, setting.sides(), &scope);
         let tensors = named(&model);
         if let Some(path) = &setting.init {
-            begin_with(path, &tensors)?;
+            begin_with(path, &tensors, &train.objective)?;
         }
         let teacher = model.teacher(train, setting.plan.sampling, &scope);
         let base = train.optimizer.chosen().learning_rate();
@@ -86,10 +86,8 @@ impl Trainer {
                 items: loaded.items,
                 masks: loaded.masks,
                 masking: plan.masking,
-                codes: plan.codes.as_ref().map(|codes| {
-                    let shape = [plan.clips as i64, codes.count as i64, codes.channels as i64];
-                    Tensor::from_slice(&loaded.codes).reshape(shape).to_device(setting.device)
-                }),
+                targets: setting.side(&loaded.sides, |side| side.codes.is_some()),
+                features: setting.side(&loaded.sides, |side| side.codes.is_none()),
             };
             let done = self.model.step(&pass, &batch, self.teacher.as_ref())?;
             let loss = done.loss.value / share;
@@ -140,9 +138,13 @@ impl Trainer {
 }
 
 /// Gives a model the weights of a file, which has to have those of the encoder: all but the vector that stands for
-/// frames that are not seen.
-fn begin_with(path: &Path, tensors: &Named) -> Result<(), Error> {
-    let source = checkpoint::read(path)?;
+/// frames that are not seen. What predicts codes is drawn anew: another clustering numbers them otherwise.
+fn begin_with(path: &Path, tensors: &Named, objective: &Objective) -> Result<(), Error> {
+    let mut source = checkpoint::read(path)?;
+    for (index, _) in objective.terms().iter().enumerate().filter(|(_, term)| term.chosen().codes().is_some())
+    {
+        source.retain(|name, _| !name.starts_with(&format!("objectives.{index}.")));
+    }
     let named =
         |error: Error| Error::Checkpoint(format!("the weights to begin with, {}: {error}", path.display()));
     let lacking = parameters::load_known(tensors, &source).map_err(named)?;
