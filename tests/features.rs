@@ -181,7 +181,7 @@ fn codes_of_another_stage_are_predicted() {
     let of_kept = of_parts.replace("targets: units", "targets: kept_units");
     run(folder.path(), &[SHARDS, CODES, kept, part, &of_kept]);
     assert!(weights() == once);
-    // What fills a mask does not matter to codes.
+    // One view is enough where a mask is filled, also beside a penalty that predicts nothing.
     let masked = "  masked: {op: mask, from: parts, pattern: {spans: {p: 0.0005, length: 500}}}\n";
     let of_masked =
         of_parts.replace("from: parts", "from: masked").replace("mask: {p: 0.08, length: 8}, ", "");
@@ -217,6 +217,21 @@ fn codes_of_another_stage_are_predicted() {
         &[SHARDS, CODES, &train("{masked_codes: {codes: 3}}", "epochs: 1")],
         "and `codes` of the objective says that there are 3, from 0 on",
     );
+    // Codes that were kept of clips that are turned round anew, and those of another stage that turns them.
+    let turned = |name: &str| format!("  {name}: {{op: augment, from: kept, chain: [{{reverse: {{}}}}]}}\n");
+    let codes_of = |stage: &str| CODES.replace("from: kept", &format!("from: {stage}"));
+    let of_turned = |targets: &str| {
+        let train = train("{masked_codes: {codes: 8}}", "epochs: 1").replace("from: kept", "from: moved");
+        train.replace("targets: units", &format!("targets: {targets}"))
+    };
+    fails(
+        &[SHARDS, &turned("moved"), &codes_of("moved"), kept, &of_turned("kept_units")],
+        "so that they part",
+    );
+    fails(
+        &[SHARDS, &turned("moved"), &turned("other"), &codes_of("other"), &of_turned("units")],
+        "so that they part",
+    );
     let elsewhere = "  longer: {op: segment, from: at8k, seconds: 3}\n  others: {op: shards, from: longer}\n";
     let apart = train("{masked_codes: {codes: 8}}", "epochs: 1").replace("from: kept", "from: others");
     fails(&[SHARDS, CODES, elsewhere, &apart], "have to be of the same clips");
@@ -245,7 +260,10 @@ fn codes_that_are_no_targets_are_told() {
     let of_moved = train("targets: units,", codes).replace("from: kept", "from: moved");
     told(&[SHARDS, CODES, moved, &of_moved], "`reverse_applied` moves sound within one of them");
     let units = CODES.replace("from: cepstra", "from: others").replace("  units:", &format!("{moved}  others: {{op: mfcc, from: moved, mel: {{n_fft: 256, hop: 80, n_mels: 24}}, n_mfcc: 13}}\n  units:"));
-    told(&[SHARDS, &units, &train("targets: units,", codes)], "`reverse_applied` moves sound within one of them");
+    told(
+        &[SHARDS, &units, &train("targets: units,", codes)],
+        "`reverse_applied` moves sound within one of them",
+    );
     let several = "{sum: {of: [{masked_codes: {codes: 8}}, {masked_codes: {codes: 9}}]}}";
     told(&[SHARDS, CODES, &train("targets: units,", several)], "several numbers of `codes`");
     told(&[SHARDS, CODES, &train("targets: units, mixup: {},", codes)], "`mixup` would mix clips");

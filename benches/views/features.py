@@ -107,8 +107,10 @@ def cqt_nnaudio(nnaudio, setting):
 
 def harmonic_nnaudio(nnaudio, setting):
     import torch
-    transform = nnaudio.CQT1992v2 if setting.rate < 32_000 else nnaudio.CQT2010v2
-    bins = {**CQT_NNAUDIO, "n_bins": HARMONIC_BINS}
+    direct = setting.rate < 32_000
+    transform = nnaudio.CQT1992v2 if direct else nnaudio.CQT2010v2
+    # The early downsampling of the one that goes down octave by octave is wrong here.
+    bins = {**CQT_NNAUDIO, "n_bins": HARMONIC_BINS, **({} if direct else {"earlydownsample": False})}
     all_of = [transform(setting.rate, **{**bins, "fmin": h * CQT["f_min"]}) for h in HARMONICS]
     return lambda batch: torch.cat([one(batch) for one in all_of], 1)
 
@@ -149,7 +151,7 @@ CASES = [
     }), {"librosa": standardised, "torchaudio": standardised_torchaudio}, "values", kind="feature"),
     Case("spec_augment", lambda s: ("spec_augment", {"time_width": [0, TIMES], "time_share": 1, "frequency_width": [0, BANDS]}), {
         "torchaudio": spec_augment_torchaudio,
-    }, "random", kind="feature", of_features=True),
+    }, "length", kind="feature", of_features=True),
     Case("mfcc", lambda s: ("mfcc", {"mel": {**FRAMES, "n_mels": MELS}, "n_mfcc": COEFFICIENTS}), {
         "librosa": mfcc, "torchaudio": mfcc_torchaudio,
     }, "values", kind="feature"),

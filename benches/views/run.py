@@ -17,6 +17,7 @@ import os
 import pathlib
 import sys
 
+import batch
 import cases
 import rows
 import step
@@ -43,7 +44,7 @@ def arguments():
     parser.add_argument("--clips", type=int, default=16, help="clips of a pass (16)")
     parser.add_argument("--seconds", type=float, default=10, help="length of a clip (10)")
     parser.add_argument("--rates", default="16000,44100", help="rates, separated by commas: %(default)s")
-    parser.add_argument("--only", help="cases, separated by commas, or `augmentation`, `feature`, `chain`")
+    parser.add_argument("--only", help="cases, separated by commas, or `augmentation`, `feature`, `chain`, `batch`")
     parser.add_argument("--peers", help="peers, separated by commas; all by default")
     parser.add_argument("--step-seconds", type=float, help="seconds of a training step on two threads")
     parser.add_argument("--step-views", type=int, default=step.VIEWS, help="views of such a step (%(default)s)")
@@ -52,7 +53,7 @@ def arguments():
     chosen = parser.parse_args()
     if not chosen.report and not (chosen.apply and chosen.music):
         parser.error("--apply and --music are needed")
-    known = {case.name for group in cases.every().values() for case in group} | set(cases.every())
+    known = {case.name for group in cases.every().values() for case in group} | set(cases.every()) | {"batch"}
     if unknown := {name for name in (chosen.only or "").split(",") if name} - known:
         parser.error(f"--only: no {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     return chosen
@@ -88,6 +89,9 @@ def measure(chosen, work):
         kept.write_text(json.dumps(results, indent=1, ensure_ascii=False))
         print(f"  round {number + 1} of {chosen.rounds}", flush=True)
     field.close()
+    if chosen.trainer and (not chosen.only or "batch" in chosen.only.split(",")):
+        results["rows"] = results.get("rows", []) + batch.rows(chosen)
+        kept.write_text(json.dumps(results, indent=1, ensure_ascii=False))
     return results
 
 

@@ -1,5 +1,6 @@
 //! Times steps of a training on noise, without a data path: what `benches/train` runs beside PyTorch.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use etude_learning::train::Train;
@@ -8,10 +9,13 @@ use etude_pipeline::operator::ChainReport;
 use etude_pipeline::random::Random;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tch::Tensor;
 
 use crate::data::{Loaded, Plan};
 use crate::device;
 use crate::error::Error;
+use crate::mix::mix;
+use crate::pass::Pass;
 use crate::torch::{named, trained};
 use crate::train::{Setting, Trainer};
 
@@ -26,12 +30,18 @@ struct Bench {
     views: usize,
     steps: u64,
     threads: usize,
+    /// Whether only the mixing of a batch is timed.
+    #[serde(default)]
+    mix: bool,
 }
 
 /// Reads a job and gives the seconds of each step, the last loss, and the number of parameters.
 pub fn run(job: &str) -> Result<Value, Error> {
-    let Bench { train, rate, samples, views, steps, threads } = serde_json::from_str(job)?;
+    let Bench { train, rate, samples, views, steps, threads, mix } = serde_json::from_str(job)?;
     device::set_threads(threads);
+    if mix {
+        return Ok(mixing(&train, rate, samples, views, steps));
+    }
     let plan = Plan {
         seed: 1,
         stage: "bench".into(),
@@ -86,4 +96,20 @@ pub fn run(job: &str) -> Result<Value, Error> {
     }
     let parameters: usize = trained(&named(&trainer.model)).map(|(_, tensor)| tensor.numel()).sum();
     Ok(json!({"seconds": seconds, "loss": loss, "parameters": parameters}))
+}
+
+/// The seconds that each mixing of a batch of noise takes.
+fn mixing(train: &Train, rate: u32, samples: usize, views: usize, steps: u64) -> Value {
+    let mut random = Random::keyed(&[b"bench"]);
+    let rows = train.batch * views;
+    let noise: Vec<f32> = (0..rows * samples).map(|_| random.range(-0.5, 0.5) as f32).collect();
+    let values = Tensor::from_slice(&noise).reshape([rows as i64, samples as i64]);
+    let seconds = (0..steps).map(|step| {
+        let begin = Instant::now();
+        let pass = Pass::training(train.precision, step, &[b"mix", &step.to_le_bytes()]);
+        let mixed = mix(train, &values, views, rate, &pass);
+        let _ = black_box(mixed);
+        begin.elapsed().as_secs_f64()
+    });
+    json!({"seconds": seconds.collect::<Vec<f64>>()})
 }

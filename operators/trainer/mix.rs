@@ -35,8 +35,9 @@ fn batch_mix(parameters: &BatchMix, audio: &Tensor, views: usize, rate: u32, pas
     let (mates, levels, parts) = pass.draw(|random| {
         let mates = mates(rows, views, random);
         let mut levels = Vec::with_capacity(rows);
-        let mut parts = vec![0f32; rows * samples];
-        for part in parts.chunks_mut(samples.max(1)) {
+        // Where the whole clip is mixed in, no parts have to be told.
+        let mut parts = vec![0f32; if seconds.is_some() { rows * samples } else { 0 }];
+        for row in 0..rows {
             let applies = random.chance(p);
             // As an amplitude.
             levels.push(if applies { 10f64.powf(-random.range(low, high) / 20.0) as f32 } else { 0.0 });
@@ -44,22 +45,32 @@ fn batch_mix(parameters: &BatchMix, audio: &Tensor, views: usize, rate: u32, pas
                 ((random.range(least, most) * f64::from(rate)).round() as usize).clamp(1, samples)
             });
             let from = random.below((samples - length) as u64 + 1) as usize;
-            part[from..from + length].fill(1.0);
+            if seconds.is_some() {
+                parts[row * samples + from..row * samples + from + length].fill(1.0);
+            }
         }
         (mates, levels, parts)
     });
     tch::no_grad(|| {
         let device = audio.device();
-        let parts = Tensor::from_slice(&parts).reshape([rows as i64, samples as i64]).to_device(device);
-        let others = audio.index_select(0, &Tensor::from_slice(&mates).to_device(device)) * &parts;
+        let mates = Tensor::from_slice(&mates).to_device(device);
+        let mut others = audio.index_select(0, &mates);
         let power = |signal: &Tensor| signal.square().sum_dim_intlist(1i64, true, Kind::Float);
         let own = power(audio) / samples as f64;
-        let theirs = power(&others) / parts.sum_dim_intlist(1i64, true, Kind::Float);
+        let theirs = match seconds {
+            None => own.index_select(0, &mates),
+            Some(_) => {
+                let parts =
+                    Tensor::from_slice(&parts).reshape([rows as i64, samples as i64]).to_device(device);
+                let _ = others.g_mul_(&parts);
+                power(&others) / parts.sum_dim_intlist(1i64, true, Kind::Float)
+            }
+        };
         let levels = Tensor::from_slice(&levels).reshape([rows as i64, 1]).to_device(device);
         // What is silent is not made loud.
         let factor = (own / theirs.clamp_min(f64::from(f32::MIN_POSITIVE))).sqrt() * levels;
         let factor = factor.masked_fill(&theirs.lt(1e-12), 0.0);
-        audio + others * factor
+        others.g_mul_(&factor).g_add_(audio)
     })
 }
 

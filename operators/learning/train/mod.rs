@@ -161,7 +161,7 @@ pub fn default_save() -> f64 {
 
 impl Declare for Train {
     const NAME: &'static str = "train";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[
         Port { name: "from", many: false, optional: false, about: "views of clips that shards keep" },
@@ -306,7 +306,10 @@ impl Train {
     /// Whether it predicts what a clip has at masked frames.
     fn predicts_clips(&self) -> bool {
         let mut needs = self.objective.terms().into_iter().map(|term| term.needs());
-        needs.any(|needs| needs.mask && !needs.targets && !needs.features)
+        // What says too little to be alone predicts nothing, unless it quantises what it sees.
+        needs.any(|needs| {
+            needs.mask && !needs.targets && !needs.features && (!needs.partial || needs.quantizer)
+        })
     }
 
     /// What is mixed can be.
@@ -445,7 +448,7 @@ fn suits(side: &SignalType, clips: &SignalType) -> Result<(), String> {
     if !matches!(side.masking, Masking::None | Masking::Marked) {
         return Err("is of what a mask was filled with: take it of clips that are not masked".into());
     }
-    // What both have drawn was drawn above the shards.
+    // What both have drawn may have been drawn above the shards: the worker looks at their chains.
     let both = clips.drawn.iter().zip(&side.drawn).take_while(|(clip, side)| clip == side).count();
     let mut drawn = clips.drawn[both..].iter().chain(&side.drawn[both..]);
     match drawn.find(|name| MOVES.iter().any(|moves| name.starts_with(moves))) {

@@ -49,6 +49,10 @@ impl Side {
         for frame in 0..self.count {
             let place = self.place(frame, view, &signal.header).filter(|place| *place < signal.frames);
             let of = |channel: usize| place.map(|place| signal.values[channel * signal.frames + place]);
+            let number = |value: Option<f32>| value.is_none_or(|value| !value.is_nan());
+            if !(0..self.channels).all(|channel| number(of(channel))) {
+                return Err(wrong("gives what is no number".into()));
+            }
             values.extend((0..self.channels).map(|channel| of(channel).unwrap_or(f32::NAN)));
         }
         let known = || values[first..].iter().filter(|value| !value.is_nan());

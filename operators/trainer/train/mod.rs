@@ -8,7 +8,7 @@ mod steps;
 use std::time::Duration;
 
 use etude_learning::train::{SIDES, Train};
-use etude_pipeline::operator::{ChainReport, DatasetInput, DatasetJob};
+use etude_pipeline::operator::{ChainReport, DatasetInput, DatasetJob, Link, SignalInput};
 use tch::Tensor;
 
 use crate::data::{Clips, Loader, add};
@@ -36,9 +36,10 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     let clips = Clips::open(input, job.seed)?;
     let (mut ports, mut sides) = (Vec::new(), Vec::new());
     for port in SIDES {
-        if let Some(DatasetInput::Signal(input)) = job.inputs(port).first() {
+        if let Some(DatasetInput::Signal(side)) = job.inputs(port).first() {
+            apart(port, input, side)?;
             ports.push(port);
-            sides.push(Clips::open(input, job.seed)?);
+            sides.push(Clips::open(side, job.seed)?);
         }
     }
     let setting = Setting::new(train, job, &clips, (&ports, &sides))?;
@@ -60,6 +61,39 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     Description::new(&setting.train, setting.plan.sampling, setting.weights_seed, setting.total)
         .write(&job.output)?;
     Ok(progress.report)
+}
+
+/// Errors: between the shards and the training, sound is moved within the clips or within what another stage gives to them,
+/// and not within both together.
+fn apart(port: &str, clips: &SignalInput, side: &SignalInput) -> Result<(), Error> {
+    let same = |(clip, other): &(&Link, &Link)| clips.shards == side.shards && clip.stage == other.stage;
+    let both = clips.chain.iter().zip(&side.chain).take_while(same).count();
+    let mut links = clips.chain[both..].iter().chain(&side.chain[both..]);
+    match links.find(|link| moves(link)) {
+        Some(Link { stage, .. }) => Err(Error::Input(format!(
+            "`{stage}` moves sound within `from` or `{port}` alone, so that they part: put it above the shards, or leave \
+             it out"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether an operator may move sound within a clip.
+fn moves(link: &Link) -> bool {
+    fn step(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Array(list) => list.iter().any(step),
+            serde_json::Value::Object(map) => map.iter().any(|(name, value)| {
+                ["reverse", "shift", "time_stretch"].contains(&name.as_str()) || step(value)
+            }),
+            _ => false,
+        }
+    }
+    match link.operator.as_str() {
+        "augment" => step(&link.parameters["chain"]),
+        "axis_shift" => link.parameters["axis"] == "time",
+        _ => false,
+    }
 }
 
 /// How far a training has come.

@@ -138,13 +138,20 @@ impl Trainer {
 }
 
 /// Gives a model the weights of a file, which has to have those of the encoder: all but the vector that stands for
-/// frames that are not seen. What predicts codes is drawn anew: another clustering numbers them otherwise.
+/// frames that are not seen. What predicts what another stage gives is drawn anew, since another clustering numbers its codes
+/// otherwise, and so is what an objective has of another size.
 fn begin_with(path: &Path, tensors: &Named, objective: &Objective) -> Result<(), Error> {
     let mut source = checkpoint::read(path)?;
-    for (index, _) in objective.terms().iter().enumerate().filter(|(_, term)| term.chosen().codes().is_some())
+    for (index, _) in
+        objective.terms().iter().enumerate().filter(|(_, term)| term.needs().targets || term.needs().features)
     {
         source.retain(|name, _| !name.starts_with(&format!("objectives.{index}.")));
     }
+    source.retain(|name, (shape, _)| {
+        let own = tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.size());
+        let fits = own.is_none_or(|own| own.iter().map(|size| *size as usize).eq(shape.iter().copied()));
+        fits || !name.starts_with("objectives.")
+    });
     let named =
         |error: Error| Error::Checkpoint(format!("the weights to begin with, {}: {error}", path.display()));
     let lacking = parameters::load_known(tensors, &source).map_err(named)?;
