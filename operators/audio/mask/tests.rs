@@ -103,13 +103,24 @@ fn only_chosen_views_are_masked() {
 #[test]
 fn ranges_are_enforced() {
     let spans = |spans: Value| wrong(&mask(json!({"pattern": {"spans": spans}})));
-    assert_eq!(spans(json!({"p": 0})), Some("pattern.spans.p".into()));
-    assert_eq!(spans(json!({"length": 0})), Some("pattern.spans.length".into()));
-    assert_eq!(spans(json!({"least": 1001})), Some("pattern.spans.least".into()));
+    for p in [json!(0), json!(1.1)] {
+        assert_eq!(spans(json!({"p": p})), Some("pattern.spans.p".into()));
+        let blocks = wrong(&mask(json!({"pattern": {"blocks": {"p": p}}})));
+        assert_eq!(blocks, Some("pattern.blocks.p".into()));
+    }
+    for length in [0, 1_000_001] {
+        assert_eq!(spans(json!({"length": length})), Some("pattern.spans.length".into()));
+    }
+    for least in [0, 1001] {
+        assert_eq!(spans(json!({"least": least})), Some("pattern.spans.least".into()));
+    }
     let blocks = |blocks: Value| wrong(&mask(json!({"pattern": {"blocks": blocks}})));
-    assert_eq!(blocks(json!({"p": 1.1})), Some("pattern.blocks.p".into()));
-    assert_eq!(blocks(json!({"seconds": 0})), Some("pattern.blocks.seconds".into()));
+    for seconds in [0, 61] {
+        assert_eq!(blocks(json!({"seconds": seconds})), Some("pattern.blocks.seconds".into()));
+    }
     let fill = |fill: Value| wrong(&mask(json!({"pattern": {"spans": {}}, "fill": fill})));
-    assert_eq!(fill(json!({"noise": {"std": 0}})), Some("fill.noise.std".into()));
+    for std in [0, 1001] {
+        assert_eq!(fill(json!({"noise": {"std": std}})), Some("fill.noise.std".into()));
+    }
     assert_eq!(wrong(&mask(json!({"pattern": {"spans": {}}, "views": []}))), Some("views".into()));
 }

@@ -308,11 +308,23 @@ mod tests {
     #[test]
     fn ranges_are_enforced() {
         let wrong = |name: &str, value: Value| wrong(&neighbours(&[(name, value)]));
-        assert_eq!(wrong("seconds", json!(0)), Some("seconds".into()));
-        assert_eq!(wrong("anchors", json!(0)), Some("anchors".into()));
-        assert_eq!(wrong("positives", json!(257)), Some("positives".into()));
-        assert_eq!(wrong("negatives", json!(0)), Some("negatives".into()));
-        assert_eq!(wrong("bands", json!([])), Some("bands".into()));
+        for seconds in [0, 3601] {
+            assert_eq!(wrong("seconds", json!(seconds)), Some("seconds".into()));
+        }
+        for name in ["anchors", "positives", "negatives"] {
+            assert_eq!(wrong(name, json!(0)), Some(name.into()));
+            assert_eq!(wrong(name, json!(257)), Some(name.into()));
+        }
+        let band = json!({"positive": [1, 2], "negative": [1, 2]});
+        for bands in [vec![], vec![band; 17]] {
+            assert_eq!(wrong("bands", json!(bands)), Some("bands".into()));
+        }
+        for (positive, negative, wrong_one) in
+            [([-1, 2], [1, 2], "positive"), ([1, 3601], [1, 2], "positive"), ([1, 2], [1, 3601], "negative")]
+        {
+            let bands = json!([{"positive": positive, "negative": negative}]);
+            assert_eq!(wrong("bands", bands), Some(format!("bands.0.{wrong_one}")));
+        }
         let band = json!([{"positive": [1, 2], "negative": [3, 2]}]);
         assert_eq!(wrong("bands", band), Some("bands.0.negative".into()));
     }
