@@ -71,9 +71,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         train,
     };
     let mut trainer = Trainer::new(&setting)?;
-    let mut random = Random::keyed(&[b"bench"]);
-    let rows = setting.train.batch * views;
-    let noise: Vec<f32> = (0..rows * samples).map(|_| random.range(-0.5, 0.5) as f32).collect();
+    let noise = noise(setting.train.batch * views * samples);
     let clips: Vec<i64> = (0..setting.train.batch as i64).collect();
     let (mut seconds, mut loss) = (Vec::new(), 0.0);
     for step in 0..steps {
@@ -100,10 +98,8 @@ pub fn run(job: &str) -> Result<Value, Error> {
 
 /// The seconds that each mixing of a batch of noise takes.
 fn mixing(train: &Train, rate: u32, samples: usize, views: usize, steps: u64) -> Value {
-    let mut random = Random::keyed(&[b"bench"]);
     let rows = train.batch * views;
-    let noise: Vec<f32> = (0..rows * samples).map(|_| random.range(-0.5, 0.5) as f32).collect();
-    let values = Tensor::from_slice(&noise).reshape([rows as i64, samples as i64]);
+    let values = Tensor::from_slice(&noise(rows * samples)).reshape([rows as i64, samples as i64]);
     let seconds = (0..steps).map(|step| {
         let begin = Instant::now();
         let pass = Pass::training(train.precision, step, &[b"mix", &step.to_le_bytes()]);
@@ -112,4 +108,9 @@ fn mixing(train: &Train, rate: u32, samples: usize, views: usize, steps: u64) ->
         begin.elapsed().as_secs_f64()
     });
     json!({"seconds": seconds.collect::<Vec<f64>>()})
+}
+
+fn noise(count: usize) -> Vec<f32> {
+    let mut random = Random::keyed(&[b"bench"]);
+    (0..count).map(|_| random.range(-0.5, 0.5) as f32).collect()
 }
