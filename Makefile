@@ -4,9 +4,8 @@
 # make docs    the generated pages
 # make soundfont   General MIDI instruments (MIT, 120 MB), which pipelines/rendered.yaml plays MIDI files with
 # make notes   recorded notes with labels, which pipelines/clmr.yaml and byol.yaml train on
-# make bench   Étude and its peers over the same music: tables in Markdown, and results.json; with PEERS=all
-#              bench-views as well
-# make bench-views   augmentations and features beside their peers (a download of 3 GB)
+# make bench   Étude and its peers over the same music, then bench-views: tables in Markdown, and results.json
+# make bench-views   augmentations and features beside their peers; PEERS=all adds those that need PyTorch (6 GB)
 # make bench-train   a step of training beside PyTorch (a download of 3 GB); options go into BENCH
 # make soak    the tests of the store for an hour: any history, and a thousand real kills
 # make fuzz    each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz
@@ -109,7 +108,7 @@ bench_needs := benches/requirements.txt $(if $(filter all,$(PEERS)),benches/requ
 
 bench: build bench-corpus bench-python
 	python3 benches/run.py --work $(target)/bench --etude $(etude) --music $(BENCH_MUSIC) --python $(bench_python) $(BENCH)
-	$(if $(filter all,$(PEERS)),$(MAKE) bench-views BENCH=)
+	$(MAKE) bench-views BENCH=
 
 bench-corpus:
 	@if [ "$(BENCH_MUSIC)" = "$(target)/bench/music" ]; then python3 scripts/fetch-bench.py "$(BENCH_MUSIC)"; fi
@@ -129,17 +128,18 @@ bench-train: build
 	  cp benches/train/requirements.txt $(train_python)/requirements.txt; }
 	PYTHONPATH=$(train_python) python3 benches/train/run.py --trainer $(target)/release/etude-trainer $(BENCH)
 
-views_python := $(target)/bench-python-views
+views_python := $(target)/bench-python-views$(if $(filter all,$(PEERS)),-all)
+views_needs := benches/views/requirements.txt $(if $(filter all,$(PEERS)),benches/views/requirements-torch.txt)
 clmr_python := $(target)/bench-python-clmr
 
-# Options of benches/views/run.py go into BENCH. PEERS=all adds torchaudio-augmentations with the last PyTorch it works
-# with: another 3 GB, and libsox (Debian's libsox-dev).
+# Options of benches/views/run.py go into BENCH. PEERS=all adds what is built on PyTorch, and torchaudio-augmentations with the
+# last PyTorch it works with: 3 GB each, and libsox (Debian's libsox-dev).
 bench-views: build music
 	cargo build --release --workspace --locked --example apply
-	@cmp -s benches/views/requirements.txt $(views_python)/requirements.txt || { \
+	@cat $(views_needs) | cmp -s - $(views_python)/requirements.txt || { \
 	  rm -rf $(views_python) && \
-	  python3 -m pip install --quiet --target $(views_python) --requirement benches/views/requirements.txt && \
-	  cp benches/views/requirements.txt $(views_python)/requirements.txt; }
+	  python3 -m pip install --quiet --target $(views_python) $(addprefix --requirement ,$(views_needs)) && \
+	  cat $(views_needs) > $(views_python)/requirements.txt; }
 	@[ "$(PEERS)" != all ] || cmp -s benches/views/requirements-clmr.txt $(clmr_python)/requirements.txt || { \
 	  rm -rf $(clmr_python) && \
 	  python3 -m pip install --quiet --target $(clmr_python) --requirement benches/views/requirements-clmr.txt && \

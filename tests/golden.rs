@@ -42,7 +42,7 @@ const STAGES: &[(&str, &str)] = &[
     ),
     (
         "augment",
-        "audio: {op: decode}\n  clips: {op: segment, seconds: 1}\n  other: {op: augment, chain: [{gain: {p: 1}}, {polarity: {p: 0.5}}, {noise: {p: 1, colour: pink}}, {low_pass: {p: 1}}, {one_of: {of: [{high_pass: {}}, {band_pass: {}}]}}, {delay: {p: 1}}, {chain: {of: [{reverse: {}}, {shift: {p: 1}}]}}, {time_mask: {p: 1}}, {clipping: {p: 1}}, {tanh_distortion: {p: 1}}]}\n  kept: {op: shards, codec: f32}",
+        "audio: {op: decode}\n  clips: {op: segment, seconds: 1}\n  other: {op: augment, chain: [{gain: {p: 1}}, {polarity: {p: 0.5}}, {noise: {p: 1, colour: pink}}, {low_pass: {p: 1}}, {one_of: {of: [{high_pass: {}}, {band_pass: {}}]}}, {delay: {p: 1}}, {apply: {of: [{reverse: {}}, {shift: {p: 1}}]}}, {time_mask: {p: 1}}, {clipping: {p: 1}}, {tanh_distortion: {p: 1}}]}\n  kept: {op: shards, codec: f32}",
     ),
     (
         "neighbours",

@@ -275,3 +275,62 @@ fn headers_say_what_ffprobe_says() {
     }
     assert!(compared >= 10 && lengths * 10 >= compared * 9, "{compared} recordings, {lengths} lengths");
 }
+
+const DIVIDED: &str = r#"
+stages:
+  files:  {op: scan, path: music}
+  tags:   {op: metadata}
+  songs:  {op: sql, query: "SELECT item, l.artist, l.genre FROM tags JOIN l USING (item)", tables: {l: labels.csv}}
+  parts:  {op: split, group: artist, stratify: genre, parts: {train: 0.75, test: 0.25}}
+  audio:  {op: decode}
+  clips:  {op: segment, seconds: 0.5}
+  shards: {op: shards}
+  chosen: {op: sql, from: parts, query: SELECT item FROM parts WHERE split = 'train'}
+  some:   {op: decode, from: chosen}
+  cut:    {op: segment, seconds: 0.5}
+  train:  {op: shards}
+"#;
+
+#[test]
+fn recordings_are_divided_by_artist_and_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Twelve artists with three songs each, half of them of each genre.
+    let mut labels = "item,artist,genre\n".to_owned();
+    for song in 0..36 {
+        write_tone(&folder.join(format!("music/{song}.wav")), 200.0 + 10.0 * f64::from(song), 1);
+        labels += &format!("{song}.wav,a{},g{}\n", song % 12, song % 2);
+    }
+    std::fs::write(folder.join("labels.csv"), labels).unwrap();
+    std::fs::write(folder.join("p.yaml"), DIVIDED).unwrap();
+    run(folder, &[]);
+    let (mut parts, mut clips) = (BTreeMap::new(), BTreeMap::<String, usize>::new());
+    let mut artists = BTreeMap::new();
+    for batch in kept(folder, "shards") {
+        let text = |name: &str| column(&batch, name).as_string::<i32>().clone();
+        let (items, splits, singers, genres) = (text("item"), text("split"), text("artist"), text("genre"));
+        for row in 0..batch.num_rows() {
+            let split = splits.value(row).to_owned();
+            *clips.entry(items.value(row).to_owned()).or_default() += 1;
+            parts.insert(items.value(row).to_owned(), (split.clone(), genres.value(row).to_owned()));
+            // All songs of an artist lie in one part.
+            let part = artists.entry(singers.value(row).to_owned()).or_insert_with(|| split.clone());
+            assert_eq!(*part, split);
+        }
+    }
+    assert!(clips.len() == 36 && clips.values().all(|clips| *clips == 2), "{clips:?}");
+    // As many of each genre.
+    for genre in ["g0", "g1"] {
+        let test = parts.values().filter(|(split, of)| split == "test" && of == genre).count();
+        assert!((3..=6).contains(&test), "{test} of {genre}");
+    }
+    // What is chosen of a part is that part.
+    let items = |batch: RecordBatch| -> Vec<String> {
+        let items = column(&batch, "item").as_string::<i32>().clone();
+        items.iter().flatten().map(str::to_owned).collect()
+    };
+    let taken: std::collections::BTreeSet<String> =
+        kept(folder, "train").into_iter().flat_map(items).collect();
+    let expected = parts.iter().filter(|(_, (split, _))| split == "train").map(|(item, _)| item.clone());
+    assert!(taken.into_iter().eq(expected));
+}

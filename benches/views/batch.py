@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import libraries
 import workers
 
 NAMES = ("batch_mix", "mixup")
@@ -26,7 +27,7 @@ def row(chosen, name, rate):
              name: {"p": 1, **({"snr_db": [0, 5]} if name == "batch_mix" else {})}}
     job = {"train": train, "rate": rate, "samples": samples, "views": 1, "steps": STEPS, "threads": chosen.threads, "mix": True}
     seconds = {"étude": told([chosen.trainer, "--bench"], job, chosen.threads)}
-    if name == "batch_mix":
+    if name == "batch_mix" and libraries.there(PEER):
         peer = {"rate": rate, "samples": samples, "clips": chosen.clips, "threads": chosen.threads}
         seconds[PEER] = told([sys.executable, __file__], peer, chosen.threads)
     return {"case": name, "kind": "augmentation", "rate": rate, "clips": chosen.clips, "threads": chosen.threads,

@@ -1,5 +1,6 @@
 """How each peer is called: on one clip, or on a batch where that is faster or the only way."""
 import importlib
+import importlib.util
 
 import numpy
 
@@ -13,6 +14,11 @@ MODULES = {
 # takes batches too, but a clip at a time is twice as fast on a CPU.)
 BATCHED = ("torch_audiomentations", "nnaudio")
 TORCH = (*BATCHED, "torchaudio", "torchaudio_augmentations")
+
+
+def there(library):
+    """Whether it is installed."""
+    return importlib.util.find_spec(MODULES[library].split(".")[0]) is not None
 
 
 def made(library, case, setting, clips):

@@ -7,6 +7,7 @@ import agree
 import cases
 import clips
 import clmr
+import libraries
 import tables
 import workers
 
@@ -85,7 +86,9 @@ class Field:
         self.chosen, self.started = chosen, {}
         self.cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
         wanted = (chosen.peers or ",".join((*PEERS, CLMR))).split(",")
-        self.peers = [peer for peer in wanted if peer != CLMR or chosen.clmr_python]
+        self.peers = [peer for peer in wanted if (chosen.clmr_python if peer == CLMR else libraries.there(peer))]
+        if left := set(PEERS) - set(self.peers):
+            print(f"without {', '.join(sorted(left))}", flush=True)
 
     def start(self, name, threads):
         if len(self.cores) < threads:

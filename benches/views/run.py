@@ -69,11 +69,18 @@ def command_of(chosen):
     return f"make bench-views{everybody}" + (f' BENCH="{" ".join(options)}"' if options else "")
 
 
+def installed(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def measure(chosen, work):
     kept, field = work / "results.json", rows.Field(chosen)
     if os.getloadavg()[0] > 0.5:
         print(f"the machine is not idle (load {os.getloadavg()[0]:.1f}): the figures will be too high", flush=True)
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {name: version for name in PACKAGES if (version := installed(name))}
     results = {"date": datetime.date.today().isoformat(), "command": command_of(chosen), "rounds": chosen.rounds,
                "threads": chosen.threads, "clips": chosen.clips, "seconds": chosen.seconds, "step": None,
                "machine": {"processor": machine.processor(), "load": os.getloadavg()[0], "versions": versions}}

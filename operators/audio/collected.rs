@@ -26,10 +26,7 @@ impl Collected {
         let (from, to) = (self.come, self.come + block.frames());
         self.come = to;
         if (from, to) == (0, self.frames) {
-            match block.capacity() <= 2 * block.samples().len() {
-                true => std::mem::swap(&mut self.clip, block),
-                false => self.clip.copy(block, 0, to),
-            }
+            self.clip.take(block);
             return;
         }
         let clip = self.clip();

@@ -108,9 +108,11 @@ pub fn check_views(views: Option<&[u32]>) -> Result<(), Invalid> {
 }
 
 /// Errors: a view is named that there is not.
-pub fn suit_views(views: Option<&[u32]>, count: u32) -> Result<(), String> {
+pub fn suit_views(views: Option<&[u32]>, count: u32) -> Result<(), Invalid> {
     match views.into_iter().flatten().find(|view| **view >= count) {
-        Some(view) => Err(format!("there is no view {view}: clips have {count}, counted from 0")),
+        Some(view) => {
+            Err(Invalid::of("views", format!("there is no view {view}: clips have {count}, counted from 0")))
+        }
         None => Ok(()),
     }
 }

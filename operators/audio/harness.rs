@@ -95,7 +95,7 @@ pub(crate) fn wrong(operator: &impl Operator) -> Option<String> {
 /// What an operator gives for recordings or clips.
 pub(crate) fn output(operator: &impl Operator, unit: Unit, rate: Option<u32>) -> Result<SignalType, String> {
     let flow = Flow::Signal(SignalType::audio(rate, Some(1), unit));
-    match operator.output(&Inputs(vec![("from", vec![&flow])]))? {
+    match operator.output(&Inputs(vec![("from", vec![&flow])])).map_err(|invalid| invalid.message)? {
         Flow::Signal(signal) => Ok(signal),
         other => panic!("it gives {other}"),
     }

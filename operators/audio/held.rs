@@ -17,12 +17,7 @@ impl Held {
     /// Keeps a block that was lent, and leaves another in its place.
     pub fn push(&mut self, block: &mut Block) {
         let mut spare = self.spare.pop().unwrap_or_default();
-        if block.capacity() <= 2 * block.samples().len() {
-            std::mem::swap(block, &mut spare);
-        } else {
-            // What lies in too much memory would take it along.
-            spare.copy(block, 0, block.frames());
-        }
+        spare.take(block);
         self.blocks.push_back(spare);
     }
 

@@ -361,9 +361,14 @@ impl Block {
         (self.channels, self.frames) = (other.channels, to - from);
     }
 
-    /// Samples for which it has memory.
-    pub fn capacity(&self) -> usize {
-        self.samples.capacity()
+    /// Becomes what was lent, and leaves its own memory in its place. What lies in far too much memory is copied, which
+    /// it would otherwise take along.
+    pub fn take(&mut self, lent: &mut Self) {
+        if lent.samples.capacity() <= 2 * lent.samples.len() {
+            std::mem::swap(self, lent);
+        } else {
+            self.copy(lent, 0, lent.frames);
+        }
     }
 
     /// Number of frames.

@@ -292,7 +292,7 @@ fn read_stage(
     let own = |key: &str| key != "op" && !declaration.ports.iter().any(|port| port.name == key);
     let entries: Vec<_> = node.entries().iter().filter(|(key, _)| own(&key.text)).cloned().collect();
     let mut places = HashMap::new();
-    collect_places("", &entries, &mut places);
+    collect_places("", node.entries(), &mut places);
     let parameters = Node { span: op.span, value: Value::Mapping(entries) };
     let operator = declaration.parse(&parameters).map_err(|mut problem| {
         if declaration.ports.is_empty() && problem.message.contains("`from`") {

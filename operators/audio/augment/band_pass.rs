@@ -4,14 +4,14 @@ use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::biquad::{self, Biquad};
+use super::biquad;
 use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
+use super::rolloff;
 use super::step::Change;
 
-/// Keeps a band of frequencies: a second-order Butterworth high-pass at its lower edge and a low-pass at its upper
-/// one, 12 dB an octave each.
+/// Keeps a band of frequencies: a Butterworth high-pass at its lower edge and a low-pass at its upper one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BandPass {
@@ -26,6 +26,9 @@ pub struct BandPass {
     /// half of it above; at or above half the rate nothing is taken away.
     #[serde(default = "bandwidth_fraction")]
     bandwidth_fraction: Range,
+    /// Least and most it falls by beyond each edge, in dB an octave: multiples of 12, of which one is drawn, 12 to 96.
+    #[serde(default = "rolloff::rolloff")]
+    rolloff: Range,
 }
 
 fn centre() -> Range {
@@ -43,7 +46,8 @@ impl Change for BandPass {
 
     fn check(&self) -> Result<(), Invalid> {
         within(self.centre, (1.0, 192_000.0), "Hz", "centre")?;
-        within(self.bandwidth_fraction, (0.01, 1.99), "", "bandwidth_fraction")
+        within(self.bandwidth_fraction, (0.01, 1.99), "", "bandwidth_fraction")?;
+        rolloff::check(self.rolloff)
     }
 
     fn suits(&self, rate: u32) -> Result<(), String> {
@@ -55,19 +59,19 @@ impl Change for BandPass {
     }
 
     fn draws(&self) -> &'static [&'static str] {
-        &["centre_hz", "bandwidth_fraction"]
+        &["centre_hz", "bandwidth_fraction", "rolloff_db"]
     }
 
     fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let clip = clip.whole();
         let (centre, rate) = (draw.number(0, self.centre), f64::from(draw.rate));
         let half_width = centre * draw.number(1, self.bandwidth_fraction) / 2.0;
-        let high_pass = Biquad::high_pass(centre - half_width, rate);
-        if centre + half_width < rate / 2.0 {
-            biquad::run([high_pass, Biquad::low_pass(centre + half_width, rate)], clip);
-        } else {
-            biquad::run([high_pass], clip);
-        }
+        let sections = rolloff::draw(self.rolloff, 2, draw);
+        let high_pass = biquad::high_pass(centre - half_width, rate, sections);
+        let above = centre + half_width;
+        // Nothing lies above half the rate.
+        let sections = if above < rate / 2.0 { sections } else { 0 };
+        biquad::run(high_pass.chain(biquad::low_pass(above, rate, sections)), clip);
         Ok(())
     }
 }

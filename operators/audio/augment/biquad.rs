@@ -1,6 +1,6 @@
-//! Second-order Butterworth filters, by the bilinear transform.
+//! Butterworth filters of even order, by the bilinear transform: sections of second order, one behind the other.
 //!
-//! The coefficients are those of R. Bristow-Johnson's Audio EQ Cookbook with Q = 1/√2.
+//! The coefficients are those of R. Bristow-Johnson's Audio EQ Cookbook. Section k of n has Q = 1 / (2 cos(π (2k + 1) / 4n)).
 
 use etude_pipeline::flow::Block;
 
@@ -12,19 +12,9 @@ pub struct Biquad {
 }
 
 impl Biquad {
-    /// −3 dB at `cutoff` Hz, below half the rate; what is lower passes.
-    pub fn low_pass(cutoff: f64, rate: f64) -> Self {
-        Self::new(cutoff, rate, |cos| [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0])
-    }
-
-    /// −3 dB at `cutoff` Hz, below half the rate; what is higher passes.
-    pub fn high_pass(cutoff: f64, rate: f64) -> Self {
-        Self::new(cutoff, rate, |cos| [(1.0 + cos) / 2.0, -1.0 - cos, (1.0 + cos) / 2.0])
-    }
-
-    fn new(cutoff: f64, rate: f64, b: impl Fn(f64) -> [f64; 3]) -> Self {
+    fn new(cutoff: f64, rate: f64, q: f64, b: impl Fn(f64) -> [f64; 3]) -> Self {
         let (sin, cos) = (std::f64::consts::TAU * cutoff / rate).sin_cos();
-        let alpha = sin / std::f64::consts::SQRT_2;
+        let alpha = sin / (2.0 * q);
         let a0 = 1.0 + alpha;
         Self { b: b(cos).map(|b| b / a0), a: [-2.0 * cos / a0, (1.0 - alpha) / a0] }
     }
@@ -37,11 +27,39 @@ impl Biquad {
     }
 }
 
+/// −3 dB at `cutoff` Hz, below half the rate; what is lower passes.
+pub fn low_pass(cutoff: f64, rate: f64, sections: usize) -> impl Iterator<Item = Biquad> {
+    let b = |cos| [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0];
+    qs(sections).map(move |q| Biquad::new(cutoff, rate, q, b))
+}
+
+/// −3 dB at `cutoff` Hz, below half the rate; what is higher passes.
+pub fn high_pass(cutoff: f64, rate: f64, sections: usize) -> impl Iterator<Item = Biquad> {
+    let b = |cos| [(1.0 + cos) / 2.0, -1.0 - cos, (1.0 + cos) / 2.0];
+    qs(sections).map(move |q| Biquad::new(cutoff, rate, q, b))
+}
+
+/// How sharp the sections of a Butterworth filter are.
+fn qs(sections: usize) -> impl Iterator<Item = f64> {
+    let angle = std::f64::consts::PI / (4 * sections) as f64;
+    (0..sections).map(move |section| 0.5 / (angle * (2 * section + 1) as f64).cos())
+}
+
+/// Filters all channels in place, from silence, by one filter behind the other.
+pub fn run(mut filters: impl Iterator<Item = Biquad>, clip: &mut Block) {
+    while let Some(first) = filters.next() {
+        match filters.next() {
+            Some(second) => run_together([first, second], clip),
+            None => run_together([first], clip),
+        }
+    }
+}
+
 /// The states of filters.
 type States<const N: usize> = [[f64; 2]; N];
 
-/// Filters all channels in place, from silence, by one filter behind the other.
-pub fn run<const N: usize>(filters: [Biquad; N], clip: &mut Block) {
+/// The same in one pass.
+fn run_together<const N: usize>(filters: [Biquad; N], clip: &mut Block) {
     let steps = Steps::of(&filters);
     for channel in 0..clip.channels() {
         let mut states = [[0.0; 2]; N];

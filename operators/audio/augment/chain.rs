@@ -29,7 +29,7 @@ pub struct OneOf {
 /// Applies several steps together, or none of them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Chain {
+pub struct Apply {
     /// The probability that they are applied; each then with its own `p`.
     #[serde(default = "half")]
     #[schemars(range(min = 0, max = 1))]
@@ -51,7 +51,7 @@ impl Step {
     fn p(&self) -> f64 {
         match self.does() {
             Does::Change(change) => change.p(),
-            Does::OneOf(OneOf { p, .. }) | Does::Chain(Chain { p, .. }) => *p,
+            Does::OneOf(OneOf { p, .. }) | Does::Apply(Apply { p, .. }) => *p,
         }
     }
 
@@ -59,7 +59,7 @@ impl Step {
     fn numbers(&self) -> usize {
         match self.does() {
             Does::Change(change) => change.draws().len(),
-            Does::OneOf(OneOf { of, .. }) | Does::Chain(Chain { of, .. }) => numbers(of),
+            Does::OneOf(OneOf { of, .. }) | Does::Apply(Apply { of, .. }) => numbers(of),
         }
     }
 
@@ -76,7 +76,7 @@ impl Step {
                 let some = of.iter().any(|step| step.p() > 0.0);
                 Invalid::unless(some, &format!("{at}.of"), "needs a step whose `p` is more than 0")
             }
-            Does::Chain(Chain { of, .. }) => check_all(of, &format!("{at}.of"), "of"),
+            Does::Apply(Apply { of, .. }) => check_all(of, &format!("{at}.of"), "of"),
         }
     }
 
@@ -103,7 +103,7 @@ impl Step {
                 let drawn = &mut drawn[before..before + one];
                 within(at, chosen, |at| of[chosen].apply(true, at, clip, source, drawn))
             }
-            Does::Chain(Chain { of, .. }) => apply_all(of, at, clip, source, drawn),
+            Does::Apply(Apply { of, .. }) => apply_all(of, at, clip, source, drawn),
         }
     }
 }
@@ -179,7 +179,7 @@ pub fn each<E>(steps: &[Step], at: &str, see: &mut See<'_, E>) -> Result<(), E> 
         let at = format!("{at}.{index}.{}", step.name());
         match step.does() {
             Does::Change(change) => see(&at, step.name(), change)?,
-            Does::OneOf(OneOf { of, .. }) | Does::Chain(Chain { of, .. }) => {
+            Does::OneOf(OneOf { of, .. }) | Does::Apply(Apply { of, .. }) => {
                 each(of, &format!("{at}.of"), see)?;
             }
         }

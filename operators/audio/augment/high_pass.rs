@@ -4,13 +4,14 @@ use etude_pipeline::operator::{Invalid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::biquad::{self, Biquad};
+use super::biquad;
 use super::clip::Clip;
 use super::drawing::Drawing;
 use super::range::{Range, half, within};
+use super::rolloff;
 use super::step::Change;
 
-/// Takes low frequencies away: second-order Butterworth, 12 dB an octave.
+/// Takes low frequencies away: Butterworth.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HighPass {
@@ -21,6 +22,9 @@ pub struct HighPass {
     /// Lowest and highest cutoff (−3 dB) in Hz, 1 to 192000 and below half the rate.
     #[serde(default = "cutoff")]
     cutoff: Range,
+    /// Least and most it falls by beyond the cutoff, in dB an octave: multiples of 12, of which one is drawn, 12 to 96.
+    #[serde(default = "rolloff::rolloff")]
+    rolloff: Range,
 }
 
 fn cutoff() -> Range {
@@ -33,7 +37,8 @@ impl Change for HighPass {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        within(self.cutoff, (1.0, 192_000.0), "Hz", "cutoff")
+        within(self.cutoff, (1.0, 192_000.0), "Hz", "cutoff")?;
+        rolloff::check(self.rolloff)
     }
 
     fn suits(&self, rate: u32) -> Result<(), String> {
@@ -45,13 +50,14 @@ impl Change for HighPass {
     }
 
     fn draws(&self) -> &'static [&'static str] {
-        &["cutoff_hz"]
+        &["cutoff_hz", "rolloff_db"]
     }
 
     fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let clip = clip.whole();
         let cutoff = draw.number(0, self.cutoff);
-        biquad::run([Biquad::high_pass(cutoff, f64::from(draw.rate))], clip);
+        let sections = rolloff::draw(self.rolloff, 1, draw);
+        biquad::run(biquad::high_pass(cutoff, f64::from(draw.rate), sections), clip);
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ mod quantile;
 mod range;
 mod reverb;
 mod reverse;
+mod rolloff;
 mod shelf;
 mod shift;
 mod side;
@@ -35,7 +36,7 @@ mod vocoder;
 mod work;
 
 use etude_pipeline::flow::{Flow, SignalType};
-use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Names, Operator, Port, Scope};
+use etude_pipeline::operator::{Body, Declare, Inputs, Invalid, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,7 @@ pub struct Augment {
 
 impl Declare for Augment {
     const NAME: &'static str = "augment";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL, side::BACKGROUND, side::IMPULSES];
 }
@@ -87,8 +88,7 @@ impl Augment {
                 let message =
                     format!("`{name}` names a stage, but the chain has no step that takes its clips");
                 Invalid::unless(used.contains(name), name, message)?;
-                side::suits(name, flow, signal)
-                    .map_err(|message| Invalid { parameter: (*name).into(), message })?;
+                side::suits(name, flow, signal).map_err(|message| Invalid::of(name, message))?;
             }
         }
         Ok(())
@@ -106,25 +106,15 @@ impl Operator for Augment {
         chain::check_all(&self.chain, "chain", "chain")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        self.output_named(inputs, &Names::default()).map_err(|invalid| invalid.message)
-    }
-
-    fn output_named(&self, inputs: &Inputs<'_>, _: &Names<'_>) -> Result<Flow, Invalid> {
-        let unnamed = |message: String| Invalid { parameter: String::new(), message };
-        let signal = crate::signal(inputs).and_then(Expect::audio).and_then(Expect::clips);
-        let mut signal = signal.and_then(Expect::unmasked).map_err(unnamed)?;
-        crate::suit_views(self.views.as_deref(), signal.views)
-            .map_err(|message| Invalid { parameter: "views".into(), message })?;
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        let mut signal = crate::signal(inputs)?.audio()?.clips()?.unmasked()?;
+        crate::suit_views(self.views.as_deref(), signal.views)?;
         self.check_side(inputs, &signal)?;
         chain::each(&self.chain, "chain", &mut |at, step, change| {
             if let Some(rate) = signal.rate {
-                change.suits(rate).map_err(|message| Invalid {
-                    parameter: at.into(),
-                    message: format!("{step}: {message}"),
-                })?;
+                change.suits(rate).map_err(|message| Invalid::of(at, format!("{step}: {message}")))?;
             }
-            Ok(())
+            Ok::<(), Invalid>(())
         })?;
         chain::names(&self.chain).iter().for_each(|name| signal.draws(name));
         Ok(Flow::Signal(signal))

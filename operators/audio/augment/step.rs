@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::background::Background;
 use super::band_pass::BandPass;
-use super::chain::{Chain, OneOf};
+use super::chain::{Apply, OneOf};
 use super::clip::Clip;
 use super::clipping::Clipping;
 use super::delay::Delay;
@@ -63,14 +63,14 @@ macro_rules! steps {
             /// Applies one of several steps.
             OneOf(OneOf),
             /// Applies several steps together, or none of them.
-            Chain(Chain),
+            Apply(Apply),
         }
 
         /// What a step does.
         pub enum Does<'a> {
             Change(&'a dyn Change),
             OneOf(&'a OneOf),
-            Chain(&'a Chain),
+            Apply(&'a Apply),
         }
 
         impl Step {
@@ -78,7 +78,7 @@ macro_rules! steps {
                 match self {
                     $(Self::$variant(_) => $name,)*
                     Self::OneOf(_) => "one_of",
-                    Self::Chain(_) => "chain",
+                    Self::Apply(_) => "apply",
                 }
             }
 
@@ -86,7 +86,7 @@ macro_rules! steps {
                 match self {
                     $(Self::$variant(change) => Does::Change(change),)*
                     Self::OneOf(one_of) => Does::OneOf(one_of),
-                    Self::Chain(chain) => Does::Chain(chain),
+                    Self::Apply(apply) => Does::Apply(apply),
                 }
             }
         }

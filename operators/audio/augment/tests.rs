@@ -175,25 +175,45 @@ fn noise_has_its_colour() {
 
 #[test]
 fn filters_have_their_cutoff_and_slope() {
-    // |H|² = 1 / (1 + (tan πf/rate / tan πf₀/rate)^±4): a Butterworth filter of second order after the bilinear transform.
+    // |H|² = 1 / (1 + (tan πf/rate / tan πf₀/rate)^±2n): a Butterworth filter of order n after the bilinear transform, which
+    // falls by 6n dB an octave.
     let warp = |hz: f64| (std::f64::consts::PI * hz / f64::from(RATE)).tan();
     let one = |hz: f64, edge: f64, order: i32| -10.0 * (1.0 + (warp(hz) / warp(edge)).powi(order)).log10();
-    let low = json!({"low_pass": {"p": 1, "cutoff": [1000, 1000]}});
-    let high = json!({"high_pass": {"p": 1, "cutoff": [1000, 1000]}});
-    let band = json!({"band_pass": {"p": 1, "centre": [1000, 1000], "bandwidth_fraction": [0.8, 0.8]}});
-    for hz in [250.0, 500.0, 1000.0, 2000.0, 4000.0] {
-        for (step, expected) in [
-            (&low, one(hz, 1000.0, 4)),
-            (&high, one(hz, 1000.0, -4)),
-            (&band, one(hz, 600.0, -4) + one(hz, 1400.0, 4)),
-        ] {
-            let found = db(rms(&apply(step.clone(), &tone(hz), "a")) / rms(&tone(hz)));
-            assert!(
-                (found - expected).abs() < 0.1,
-                "{step} at {hz} Hz: {found:.2} dB, expected {expected:.2}"
-            );
+    for rolloff in [12, 24, 36] {
+        let given = |parameters: &[(&str, f64)]| {
+            let mut given = json!({"p": 1, "rolloff": [rolloff, rolloff]});
+            parameters.iter().for_each(|(name, value)| given[name] = json!([value, value]));
+            given
+        };
+        let low = json!({"low_pass": given(&[("cutoff", 1000.0)])});
+        let high = json!({"high_pass": given(&[("cutoff", 1000.0)])});
+        let band = json!({"band_pass": given(&[("centre", 1000.0), ("bandwidth_fraction", 0.8)])});
+        let order = rolloff / 3;
+        for hz in [500.0, 1000.0, 2000.0] {
+            for (step, expected) in [
+                (&low, one(hz, 1000.0, order)),
+                (&high, one(hz, 1000.0, -order)),
+                (&band, one(hz, 600.0, -order) + one(hz, 1400.0, order)),
+            ] {
+                // What it does at its begin is no answer to a tone.
+                let late = |clip: &Block| rms(&clip.slice(8000, 16_000));
+                let found = db(late(&apply(step.clone(), &tone(hz), "a")) / late(&tone(hz)));
+                assert!(
+                    (found - expected).abs() < 0.1,
+                    "{step} at {hz} Hz: {found:.2} dB, expected {expected:.2}"
+                );
+            }
         }
     }
+    // Each of those that the range has.
+    let rolloffs: std::collections::BTreeSet<u64> = (0..50)
+        .map(|key| {
+            let step = json!([{"low_pass": {"p": 1, "rolloff": [24, 60]}}]);
+            let (_, drawn) = applied(RATE, step, &tone(440.0), &key.to_string(), &mut side(RATE)).unwrap();
+            drawn[1].unwrap() as u64
+        })
+        .collect();
+    assert!(rolloffs.into_iter().eq([24, 36, 48, 60]));
 }
 
 #[test]
@@ -256,7 +276,7 @@ fn a_step_applies_with_its_probability() {
     };
     for p in [0.0, 0.3, 1.0] {
         assert!((share(json!({"polarity": {"p": p}})) - p).abs() < 0.04);
-        assert!((share(json!({"chain": {"p": p, "of": [{"polarity": {"p": 0.5}}]}})) - p / 2.0).abs() < 0.04);
+        assert!((share(json!({"apply": {"p": p, "of": [{"polarity": {"p": 0.5}}]}})) - p / 2.0).abs() < 0.04);
     }
     // One of them in any case, as often as their own probabilities say beside each other.
     let one_of = |other: f64, own: f64| {
@@ -351,7 +371,7 @@ fn steps_are_those_of_others() {
     let golden = golden();
     let signal = Block::planar(1, numbers(&golden["signal"]));
     let steps = golden["steps"].as_array().unwrap();
-    assert_eq!(steps.len(), 10);
+    assert_eq!(steps.len(), 16);
     for step in steps {
         let worst = scaled_error(&apply(step[0].clone(), &signal, "a"), &numbers(&step[1]));
         assert!(worst < 1e-5, "{}: scaled error {worst}", step[0]);

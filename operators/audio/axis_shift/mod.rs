@@ -81,7 +81,7 @@ impl Operator for AxisShift {
         crate::check_views(self.views.as_deref())
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?.in_time()?;
         // What is masked in one view is told by another, which would be moved otherwise.
         let mut signal = if signal.views > 1 { signal.unmasked()? } else { signal };
@@ -112,17 +112,16 @@ impl AxisShift {
         }
     }
 
-    fn pitch(&self, signal: SignalType) -> Result<Flow, String> {
-        if signal.hop == 1 {
-            return Err("`axis: pitch` expects features, whose channels are bins, not audio".into());
-        }
+    fn pitch(&self, signal: SignalType) -> Result<Flow, Invalid> {
+        let message = "`axis: pitch` expects features, whose channels are bins, not audio";
+        Invalid::unless(signal.hop != 1, "axis", message)?;
         let planes = signal.planes.max(1);
         let bins = signal.channels.ok_or("expects the same number of bins for all items")? / planes;
         let left = self.left(bins.into(), "bins")? as u16;
         Ok(Flow::Signal(SignalType { channels: Some(planes * left), ..signal }))
     }
 
-    fn time(&self, signal: SignalType) -> Result<Flow, String> {
+    fn time(&self, signal: SignalType) -> Result<Flow, Invalid> {
         if let Some(frames) = signal.frames.or(signal.most_frames) {
             self.left(frames, "frames")?;
         }
@@ -132,12 +131,14 @@ impl AxisShift {
     }
 
     /// What is left of so many bins or frames.
-    fn left(&self, size: u64, unit: &str) -> Result<u64, String> {
+    fn left(&self, size: u64, unit: &str) -> Result<u64, Invalid> {
         let [low, high] = self.by;
-        if self.edge == Edge::Zero && low.unsigned_abs().max(high.unsigned_abs()) >= size {
-            return Err(format!("`by` moves all of the {size} {unit} out of the clip: {low} to {high}"));
-        }
+        let gone = self.edge == Edge::Zero && low.unsigned_abs().max(high.unsigned_abs()) >= size;
+        let message = format!("`by` moves all of the {size} {unit} out of the clip: {low} to {high}");
+        Invalid::unless(!gone, "by", message)?;
         let left = Span::of(self, size, 0).map(|span| span.size());
-        left.ok_or_else(|| format!("`by` leaves nothing of the {size} {unit}: {low} to {high}"))
+        left.ok_or_else(|| {
+            Invalid::of("by", format!("`by` leaves nothing of the {size} {unit}: {low} to {high}"))
+        })
     }
 }

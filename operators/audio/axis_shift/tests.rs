@@ -202,8 +202,8 @@ fn what_is_known_beforehand() {
     let time = |by: [i64; 2], edge: &str| json!({"axis": "time", "by": by, "edge": edge});
     assert_eq!(given(pitch([-2, 3], "crop"), of(2, 20, None)).unwrap().channels, Some(10));
     assert_eq!(given(pitch([-2, 3], "zero"), of(2, 20, None)).unwrap().channels, Some(20));
-    assert!(given(pitch([-5, 5], "crop"), of(2, 20, None)).unwrap_err().contains("leaves nothing"));
-    assert!(given(pitch([0, 10], "zero"), of(2, 20, None)).unwrap_err().contains("out of the clip"));
+    assert!(given(pitch([-5, 5], "crop"), of(2, 20, None)).unwrap_err().message.contains("leaves nothing"));
+    assert!(given(pitch([0, 10], "zero"), of(2, 20, None)).unwrap_err().message.contains("out of the clip"));
     let signal = given(time([-2, 3], "crop"), of(1, 20, Some(40))).unwrap();
     assert_eq!((signal.frames, signal.most_frames), (Some(35), Some(45)));
     assert_eq!(signal.drawn, [Arc::from("axis_shift_frames")]);
@@ -214,10 +214,10 @@ fn what_is_known_beforehand() {
     assert!(given(time([-40, 0], "zero"), of(1, 20, Some(40))).is_err());
     assert!(given(time([-40, 0], "crop"), of(1, 20, Some(40))).is_err());
     let audio = || SignalType::audio(Some(1000), Some(1), Unit::Clip);
-    assert!(given(pitch([0, 0], "zero"), audio()).unwrap_err().contains("not audio"));
+    assert!(given(pitch([0, 0], "zero"), audio()).unwrap_err().message.contains("not audio"));
     assert!(given(time([0, 0], "zero"), SignalType { unit: Unit::Recording, ..audio() }).is_err());
     let views = json!({"axis": "time", "by": [0, 1], "views": [2]});
-    assert!(given(views.clone(), SignalType { views: 2, ..audio() }).unwrap_err().contains("view 2"));
+    assert!(given(views.clone(), SignalType { views: 2, ..audio() }).unwrap_err().message.contains("view 2"));
     assert!(given(views, SignalType { views: 3, ..audio() }).is_ok());
 }
 

@@ -90,7 +90,7 @@ impl Operator for BertMask {
         crate::check_views(self.views.as_deref())
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?.unmasked()?;
         crate::suit_views(self.views.as_deref(), signal.views)?;
         let masking = match self.fill {

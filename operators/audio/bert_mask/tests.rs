@@ -245,12 +245,17 @@ fn what_is_known_beforehand() {
     let clips = || SignalType::audio(Some(1000), Some(1), Unit::Clip);
     assert!(matches!(given(clips()), Ok(Flow::Signal(SignalType { masking: Masking::Filled, .. }))));
     assert!(
-        given(SignalType { masking: Masking::Marked, ..clips() }).unwrap_err().contains("not masked yet")
+        given(SignalType { masking: Masking::Marked, ..clips() })
+            .unwrap_err()
+            .message
+            .contains("not masked yet")
     );
-    assert!(given(SignalType { unit: Unit::Recording, ..clips() }).unwrap_err().contains("recordings"));
+    assert!(
+        given(SignalType { unit: Unit::Recording, ..clips() }).unwrap_err().message.contains("recordings")
+    );
     let second = bert_mask(json!({"views": [1]}));
     let error = second.output(&Inputs(vec![("from", vec![&Flow::Signal(clips())])])).unwrap_err();
-    assert!(error.contains("view 1"));
+    assert!(error.message.contains("view 1"));
 }
 
 #[test]

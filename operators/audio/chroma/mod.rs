@@ -115,7 +115,7 @@ impl Operator for Chroma {
         Invalid::unless(right, "octave_width", "must be from 0.1 to 100")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = self.framing().output(crate::signal(inputs)?.audio()?, self.n_chroma)?;
         signal.one_rate()?;
         Ok(Flow::Signal(signal))

@@ -39,7 +39,7 @@ impl Operator for Compression {
         self.function.check("function")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?;
         if signal.hop == 1 {
             return Err("expects features, such as those of `op: mel`, not audio".into());

@@ -95,6 +95,6 @@ fn it_is_for_features_and_top_db_for_clips() {
         top.output(&Inputs(vec![("from", vec![&signal])]))
     };
     assert!(features(Unit::Clip).is_ok());
-    assert!(features(Unit::Recording).unwrap_err().contains("segment"));
+    assert!(features(Unit::Recording).unwrap_err().message.contains("segment"));
     assert!(output(&top, Unit::Clip, Some(8000)).unwrap_err().contains("not audio"));
 }

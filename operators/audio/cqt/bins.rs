@@ -2,6 +2,7 @@
 
 use super::kernel::Kernel;
 use super::{Cqt, Scale, plan};
+use etude_pipeline::operator::Invalid;
 
 /// The longest window, in samples.
 const LONGEST: f64 = (1 << 20) as f64;
@@ -65,24 +66,23 @@ impl Cqt {
     }
 
     /// Checks all bins against a rate.
-    pub fn suits(&self, rate: u32) -> Result<(), String> {
+    pub fn suits(&self, rate: u32) -> Result<(), Invalid> {
         let nyquist = f64::from(rate) / 2.0;
         for harmonic in &self.harmonics {
             let highest = self.frequency(*harmonic, self.n_bins.saturating_sub(1));
-            if highest >= nyquist {
-                return Err(format!(
-                    "the highest bin of harmonic {harmonic} is at {highest:.2} Hz, not below half the rate, \
-                     {nyquist} Hz: lower `n_bins` or `f_min`"
-                ));
-            }
             let lowest = self.frequency(*harmonic, 0);
+            let message = format!(
+                "the highest bin of harmonic {harmonic} is at {highest:.2} Hz, not below half the rate, {nyquist} Hz: \
+                 lower `n_bins` or `f_min`"
+            );
+            let parameter = if lowest < nyquist { "n_bins" } else { "f_min" };
+            Invalid::unless(highest < nyquist, parameter, message)?;
             let length = self.length(lowest, rate);
-            if length > LONGEST {
-                return Err(format!(
-                    "the window of the lowest bin of harmonic {harmonic}, at {lowest} Hz, would have {length} \
-                     samples, more than {LONGEST}: raise `f_min` or `gamma`, or lower `filter_scale`"
-                ));
-            }
+            let message = format!(
+                "the window of the lowest bin of harmonic {harmonic}, at {lowest} Hz, would have {length} samples, more \
+                 than {LONGEST}: raise `f_min` or `gamma`, or lower `filter_scale`"
+            );
+            Invalid::unless(length <= LONGEST, "f_min", message)?;
         }
         Ok(())
     }

@@ -165,7 +165,7 @@ impl Operator for Cqt {
         unless(fit, "n_bins", "times planes must be at most 65535")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = self.framing().output(crate::signal(inputs)?.audio()?.clips()?, self.channels())?;
         self.suits(signal.one_rate()?)?;
         Ok(Flow::Signal(SignalType { planes: self.planes() as u16, ..signal }))

@@ -339,7 +339,7 @@ fn the_output_is_known_before_it_is_there() {
     }
     let stereo = Flow::Signal(SignalType { hop: 1, channels: Some(2), ..signal.clone() });
     let error = cqt(&parameters).output(&Inputs(vec![("from", vec![&stereo])])).unwrap_err();
-    assert_eq!(error, "expects mono audio: decode with `channels: mono`");
+    assert_eq!(error.message, "expects mono audio: decode with `channels: mono`");
 }
 
 #[test]

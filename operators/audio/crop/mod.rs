@@ -69,7 +69,7 @@ impl Operator for Crop {
         self.placement.check()
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?.complete()?;
         // A copy of all tokens is one of all places.
         let signal = if self.seconds.is_some() { signal.in_time()? } else { signal };
@@ -82,7 +82,7 @@ impl Operator for Crop {
         let frames = most_frames.filter(|_| signal.frames.is_some());
         if let (Some(clip), Some(crop), Some(rate)) = (signal.frames, frames, signal.rate) {
             let Some(room) = clip.checked_sub(crop) else {
-                return Err(format!("`seconds` is longer than the clips, {crop} frames of {clip}"));
+                return Err(format!("`seconds` is longer than the clips, {crop} frames of {clip}").into());
             };
             self.placement.fits(room, f64::from(rate) / f64::from(signal.hop))?;
         }

@@ -103,10 +103,10 @@ impl Operator for Decode {
         self.limits.check()
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         match inputs.one("from")? {
             Flow::Items => {}
-            other => return Err(format!("expects the items of a scan, not {other}")),
+            other => return Err(format!("expects the items of a scan, not {other}").into()),
         }
         let channels = if self.channels == Channels::Keep { None } else { Some(1) };
         Ok(Flow::Signal(SignalType::audio(None, channels, Unit::Recording)))

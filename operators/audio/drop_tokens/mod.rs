@@ -58,7 +58,7 @@ impl Operator for DropTokens {
         Invalid::unless((0.0..1.0).contains(&self.ratio), "ratio", "must be 0 or more and less than 1")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.features()?.clips()?.unmasked()?;
         let kept = |frames: u64| frames - self.dropped(frames);
         let (frames, most_frames) = (signal.frames.map(kept), signal.most_frames.map(kept));

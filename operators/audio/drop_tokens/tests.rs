@@ -86,9 +86,12 @@ fn what_is_known_beforehand() {
     assert_eq!((signal.frames, signal.most_frames, signal.masking), (Some(5), Some(10), Masking::Dropped));
     assert_eq!(given(tokens()).unwrap().frames, None);
     assert!(
-        given(SignalType { masking: Masking::Marked, ..tokens() }).unwrap_err().contains("not masked yet")
+        given(SignalType { masking: Masking::Marked, ..tokens() })
+            .unwrap_err()
+            .message
+            .contains("not masked yet")
     );
-    assert!(given(SignalType { hop: 1, ..tokens() }).unwrap_err().contains("not audio"));
+    assert!(given(SignalType { hop: 1, ..tokens() }).unwrap_err().message.contains("not audio"));
     assert!(given(SignalType { unit: Unit::Recording, ..tokens() }).is_err());
 }
 
@@ -107,5 +110,5 @@ fn what_moves_or_cuts_frames_stands_above_it() {
     });
     let crop: crate::crop::Crop = operator(json!({"seconds": 0.1}));
     let told = crop.output(&Inputs(vec![("from", vec![&dropped])])).unwrap_err();
-    assert!(told.contains("drop_tokens"), "{told}");
+    assert!(told.message.contains("drop_tokens"), "{told}");
 }

@@ -109,7 +109,7 @@ impl Operator for Filter {
         Invalid::unless(share, "clipping.max", "must be from 0 to 1")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.audio()?;
         if signal.views != 1 {
             return Err("would part the views of a clip: put it above `op: crop`".into());

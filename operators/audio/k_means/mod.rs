@@ -102,7 +102,7 @@ impl Operator for KMeans {
         Invalid::unless(ratio, "reassignment_ratio", "must be from 0 to 1")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let sampling = crate::signal(inputs)?.sampled()?;
         Ok(Flow::Artifact(ArtifactType {
             format: FORMAT,

@@ -60,7 +60,7 @@ impl Operator for Mask {
         crate::check_views(self.views.as_deref())
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?.unmasked()?;
         // Blocks are of seconds.
         let signal = if matches!(self.pattern, Pattern::Blocks(_)) { signal.in_time()? } else { signal };

@@ -21,6 +21,30 @@ fn masks_what_wav2vec2_masks() {
     assert!((share - 0.491).abs() < 0.01, "{share}");
 }
 
+/// fairseq's own function, by `golden/spans.py`.
+#[test]
+fn masks_what_fairseq_masks() {
+    let golden: Vec<Value> = serde_json::from_str(include_str!("golden/spans.json")).unwrap();
+    assert_eq!(golden.len(), 4);
+    for row in golden {
+        let number = |name: &str| row[name].as_f64().unwrap();
+        let whole = |name: &str| number(name) as usize;
+        let (length, least) = (whole("length"), whole("least"));
+        let spans = Spans { p: number("p"), length, least, overlap: true };
+        let mut random = Random::keyed(&[b"fairseq"]);
+        let (mut masked, mut count, clips, frames) = (0, 0, 4000, whole("frames"));
+        for _ in 0..clips {
+            for run in runs(&spans.draw(frames, &mut random)) {
+                (masked, count) = (masked + run.len(), count + 1);
+            }
+        }
+        let share = masked as f64 / (clips * frames) as f64;
+        let run = masked as f64 / f64::from(count);
+        assert!((share - number("share")).abs() < 0.01, "{row}: {share}");
+        assert!((run / number("run") - 1.0).abs() < 0.02, "{row}: runs of {run}");
+    }
+}
+
 #[test]
 fn each_parameter_of_spans_counts() {
     let spans = |p, length, least, overlap| Spans { p, length, least, overlap };

@@ -30,22 +30,20 @@ impl Mel {
         Invalid::unless(right, &format!("{place}.db.of"), message)
     }
 
-    /// Checks the bands against a rate.
-    pub fn check_rate(&self, rate: u32) -> Result<(), String> {
+    /// Checks the bands against a rate; `prefix` leads to the parameters.
+    pub fn check_rate(&self, rate: u32, prefix: &str) -> Result<(), Invalid> {
         let nyquist = f64::from(rate) / 2.0;
-        let f_max = self.f_max.unwrap_or(nyquist);
-        if f_max > nyquist || self.f_min >= f_max {
-            return Err(format!(
-                "mel bands from {} to {f_max} Hz do not fit below half the rate, {nyquist} Hz",
-                self.f_min
-            ));
-        }
-        Ok(())
+        let at = |name: &str| format!("{prefix}{name}");
+        let (low, high) = (self.f_min, self.f_max.unwrap_or(nyquist));
+        let message = format!("`f_max` must not lie above half the rate, {nyquist} Hz");
+        Invalid::unless(high <= nyquist, &at("f_max"), message)?;
+        let message = format!("`f_min` must lie below half the rate, {nyquist} Hz");
+        Invalid::unless(low < high, &at("f_min"), message)
     }
 
     /// Checks the bands against a rate, and that a clip of so many samples has a frame.
     pub fn check_clip(&self, rate: u32, samples: u64) -> Result<(), String> {
-        self.check_rate(rate)?;
+        self.check_rate(rate, "").map_err(|invalid| invalid.message)?;
         if self.frames(samples) > 0 {
             return Ok(());
         }

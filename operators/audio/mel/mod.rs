@@ -141,10 +141,15 @@ impl Mel {
         self.standardise.and_then(Standardise::over)
     }
 
-    /// What comes of audio that is turned into bands and compressed.
-    pub fn compressed_output(&self, signal: SignalType, compress: &Compress) -> Result<SignalType, String> {
+    /// What comes of audio that is turned into bands and compressed; `prefix` leads to the parameters.
+    pub fn compressed_output(
+        &self,
+        signal: SignalType,
+        compress: &Compress,
+        prefix: &str,
+    ) -> Result<SignalType, Invalid> {
         let signal = self.framing().output(signal, self.n_mels)?;
-        self.check_rate(signal.one_rate()?)?;
+        self.check_rate(signal.one_rate()?, prefix)?;
         compress.suits(signal.unit)?;
         Ok(signal)
     }
@@ -169,8 +174,8 @@ impl Operator for Mel {
         self.check_below("")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.compressed_output(crate::signal(inputs)?.audio()?, &self.compress())?;
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        let signal = self.compressed_output(crate::signal(inputs)?.audio()?, &self.compress(), "")?;
         if let Some(over) = self.over() {
             over.suits(signal.unit)?;
         }

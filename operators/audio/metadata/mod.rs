@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use etude_pipeline::flow::Flow;
 use etude_pipeline::operator::{
-    Body, Context, Declare, Inputs, Item, Operator, Port, Scope, Stop, Storage, Tabulate,
+    Body, Context, Declare, Inputs, Invalid, Item, Operator, Port, Scope, Stop, Storage, Tabulate,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,10 @@ impl Declare for Metadata {
 }
 
 impl Operator for Metadata {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         match inputs.one("from")? {
             Flow::Items => Ok(Flow::Table(columns::schema())),
-            other => Err(format!("expects the items of a scan, not {other}")),
+            other => Err(format!("expects the items of a scan, not {other}").into()),
         }
     }
 

@@ -130,7 +130,7 @@ fn tags_are_found_in_any_case() {
 fn only_items_are_read() {
     let clips = Flow::Table(columns::schema());
     let inputs = Inputs(vec![("from", vec![&clips])]);
-    assert!(Metadata {}.output(&inputs).unwrap_err().contains("expects the items of a scan"));
+    assert!(Metadata {}.output(&inputs).unwrap_err().message.contains("expects the items of a scan"));
     assert_eq!(
         Metadata {}.output(&Inputs(vec![("from", vec![&Flow::Items])])).unwrap(),
         Flow::Table(columns::schema())

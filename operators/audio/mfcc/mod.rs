@@ -83,8 +83,8 @@ impl Operator for Mfcc {
         Invalid::unless((0.0..=1000.0).contains(&self.lifter), "lifter", "must be from 0 to 1000")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        let signal = self.mel.compressed_output(crate::signal(inputs)?.audio()?, &self.compress)?;
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        let signal = self.mel.compressed_output(crate::signal(inputs)?.audio()?, &self.compress, "mel.")?;
         let channels = Some(u16::try_from(self.n_mfcc).map_err(|error| error.to_string())?);
         Ok(Flow::Signal(SignalType { channels, ..signal }))
     }

@@ -72,11 +72,14 @@ fn what_is_known_beforehand() {
     let given = |signal: SignalType| grams.output(&Inputs(vec![("from", vec![&Flow::Signal(signal)])]));
     let clips = || SignalType::audio(Some(1000), Some(1), Unit::Clip);
     assert!(
-        given(SignalType { frames: Some(31), ..clips() }).unwrap_err().contains("more than the clips have")
+        given(SignalType { frames: Some(31), ..clips() })
+            .unwrap_err()
+            .message
+            .contains("more than the clips have")
     );
     assert!(given(SignalType { most_frames: Some(31), ..clips() }).is_err());
     assert!(given(SignalType { frames: Some(32), ..clips() }).is_ok());
-    assert!(given(SignalType { views: 2, ..clips() }).unwrap_err().contains("one view"));
+    assert!(given(SignalType { views: 2, ..clips() }).unwrap_err().message.contains("one view"));
 }
 
 #[test]

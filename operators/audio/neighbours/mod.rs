@@ -134,14 +134,14 @@ impl Operator for Neighbours {
         Ok(())
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?.in_time()?;
         let most_frames = signal.rate.map(|rate| self.frames(rate, signal.hop));
         let frames = most_frames.filter(|_| signal.frames.is_some());
         if let (Some(clip), Some(window)) = (signal.frames, frames)
             && window > clip
         {
-            return Err(format!("`seconds` is longer than the clips, {window} frames of {clip}"));
+            return Err(format!("`seconds` is longer than the clips, {window} frames of {clip}").into());
         }
         let views = signal.views.saturating_mul(self.views());
         let mut signal = SignalType { frames, most_frames, views, ..signal };

@@ -105,7 +105,7 @@ impl Operator for Normalise {
         Invalid::unless(!needless, "limit_peak_db", "is for `rms_db` and `lufs`: `peak_db` says it already")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.audio()?.unmasked()?;
         if self.lufs.is_some() {
             measure::Loudness::check_rate(signal.rate)?;

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use etude_pipeline::flow::Flow;
 use etude_pipeline::operator::{
-    Body, Context, Declare, Inputs, Item, Operator, Port, Scope, Stop, Storage, Tabulate,
+    Body, Context, Declare, Inputs, Invalid, Item, Operator, Port, Scope, Stop, Storage, Tabulate,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,10 +47,10 @@ impl Declare for Notes {
 }
 
 impl Operator for Notes {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         match inputs.one("from")? {
             Flow::Items => Ok(Flow::Table(table::schema())),
-            other => Err(format!("expects the items of a scan, not {other}")),
+            other => Err(format!("expects the items of a scan, not {other}").into()),
         }
     }
 

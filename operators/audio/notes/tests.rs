@@ -155,6 +155,6 @@ fn what_has_no_notes_is_filtered_and_what_is_broken_rejected() {
 fn only_items_are_read() {
     let rows = Flow::Table(table::schema());
     let output = |flow: &Flow| Notes { pedal: false }.output(&Inputs(vec![("from", vec![flow])]));
-    assert!(output(&rows).unwrap_err().contains("expects the items of a scan"));
+    assert!(output(&rows).unwrap_err().message.contains("expects the items of a scan"));
     assert_eq!(output(&Flow::Items).unwrap(), rows);
 }

@@ -52,21 +52,24 @@ impl Operator for Patchify {
         Invalid::unless(self.bins != Some(0), "bins", "must be from 1 to 65535")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?.in_time()?;
         let channels = signal.one_width()?;
         let grid = Grid::of(self, channels, signal.planes);
         if grid.bands * grid.bins * grid.planes != usize::from(channels) {
             let bins = channels / signal.planes.max(1);
-            return Err(format!("`bins` does not divide the bins of a frame, {} of {bins}", grid.bins));
+            let message = format!("`bins` does not divide the bins of a frame, {} of {bins}", grid.bins);
+            return Err(Invalid::of("bins", message));
         }
         let channels = u16::try_from(grid.values())
             .map_err(|_| format!("a patch has {} values, and a frame holds at most 65535", grid.values()))?;
         let hop = signal.hop.checked_mul(self.frames.into());
-        let hop = hop.ok_or("`frames` makes the hop longer than 2^32 samples")?;
+        let long = || Invalid::of("frames", "`frames` makes the hop longer than 2^32 samples");
+        let hop = hop.ok_or_else(long)?;
         if let Some(frames) = signal.frames.or(signal.most_frames).filter(|frames| grid.columns(*frames) == 0)
         {
-            return Err(format!("`frames` is more than the clips have, {} of {frames}", self.frames));
+            let message = format!("`frames` is more than the clips have, {} of {frames}", self.frames);
+            return Err(Invalid::of("frames", message));
         }
         let tokens = |frames: u64| grid.columns(frames) * grid.bands as u64;
         let (frames, most_frames) = (signal.frames.map(tokens), signal.most_frames.map(tokens));

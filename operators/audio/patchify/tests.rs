@@ -133,12 +133,14 @@ fn what_is_known_beforehand() {
     assert_eq!(given(json!({"frames": 2}), mel(None)).unwrap().frames, None);
     let planes = |planes| SignalType { planes, ..mel(Some(98)) };
     assert_eq!(given(json!({"frames": 2, "bins": 32}), planes(2)).unwrap().channels, Some(128));
-    assert!(given(json!({"frames": 2, "bins": 128}), planes(2)).unwrap_err().contains("does not divide"));
-    assert!(given(json!({"frames": 2, "bins": 3}), mel(None)).unwrap_err().contains("3 of 128"));
-    assert!(given(json!({"frames": 512}), mel(None)).unwrap_err().contains("65536 values"));
-    assert!(given(json!({"frames": 99}), mel(Some(98))).unwrap_err().contains("99 of 98"));
+    assert!(
+        given(json!({"frames": 2, "bins": 128}), planes(2)).unwrap_err().message.contains("does not divide")
+    );
+    assert!(given(json!({"frames": 2, "bins": 3}), mel(None)).unwrap_err().message.contains("3 of 128"));
+    assert!(given(json!({"frames": 512}), mel(None)).unwrap_err().message.contains("65536 values"));
+    assert!(given(json!({"frames": 99}), mel(Some(98))).unwrap_err().message.contains("99 of 98"));
     let hop = SignalType { hop: 1 << 30, ..mel(None) };
-    assert!(given(json!({"frames": 4}), hop).unwrap_err().contains("hop"));
+    assert!(given(json!({"frames": 4}), hop).unwrap_err().message.contains("hop"));
     assert!(given(json!({"frames": 4}), SignalType { unit: Unit::Recording, ..mel(None) }).is_err());
     assert!(given(json!({"frames": 4}), SignalType { channels: None, ..mel(None) }).is_err());
 }

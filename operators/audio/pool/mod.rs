@@ -52,7 +52,7 @@ impl Operator for Pool {
         Invalid::unless(!self.statistics.is_empty(), "statistics", "needs at least one")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?;
         let channels = signal.one_width()?;
         Ok(Flow::Table(vectors::schema(usize::from(channels) * self.statistics.len(), &signal.drawn)))

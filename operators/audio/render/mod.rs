@@ -125,10 +125,10 @@ impl Operator for Render {
         usable.map_err(|message| Invalid { parameter: "soundfont".into(), message })
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         match inputs.one("from")? {
             Flow::Items => {}
-            other => return Err(format!("expects the items of a scan, not {other}")),
+            other => return Err(format!("expects the items of a scan, not {other}").into()),
         }
         let mut signal = SignalType::audio(Some(self.rate), Some(self.channels.count()), Unit::Recording);
         self.names(&mut signal);

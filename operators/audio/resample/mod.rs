@@ -67,7 +67,7 @@ impl Operator for Resample {
         )
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.audio()?.unmasked()?;
         let scale = |(frames, rate): (u64, u32)| length(frames, rate.into(), self.rate.into());
         let frames = signal.frames.zip(signal.rate).map(scale);

@@ -105,7 +105,7 @@ impl Operator for Scan {
         Invalid::unless(!self.path.is_empty(), "path", "is empty")
     }
 
-    fn output(&self, _: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, _: &Inputs<'_>) -> Result<Flow, Invalid> {
         Ok(Flow::Items)
     }
 

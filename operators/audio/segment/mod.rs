@@ -139,7 +139,7 @@ impl Operator for Segment {
         }
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.audio()?.one_view()?.unmasked()?;
         if self.windows.is_some() && signal.unit != Unit::Recording {
             return Err("`windows` are cut from whole recordings, not from clips".into());
@@ -148,7 +148,7 @@ impl Operator for Segment {
             let short =
                 |length: Option<f64>| length.is_some_and(|length| self.whole_frames(length, rate) < 1);
             if self.frames.is_none() && (short(self.seconds) || short(self.hop)) {
-                return Err(format!("`seconds` and `hop` must be at least one frame, 1/{rate} s"));
+                return Err(format!("`seconds` and `hop` must be at least one frame, 1/{rate} s").into());
             }
         }
         let seconds =

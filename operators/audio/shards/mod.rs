@@ -73,7 +73,7 @@ impl Operator for Shards {
         Invalid::unless((1..=65536).contains(&self.megabytes), "megabytes", "must be from 1 to 65536")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.clips()?;
         let codec = self.codec.unwrap_or_default();
         if signal.hop == 1 {

@@ -95,7 +95,7 @@ impl Operator for SpecAugment {
         crate::check_views(self.views.as_deref())
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let mut signal = crate::signal(inputs)?.features()?.clips()?.in_time()?.unmasked()?;
         crate::suit_views(self.views.as_deref(), signal.views)?;
         self.names().for_each(|name| signal.draws(name));

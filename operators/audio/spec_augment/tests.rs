@@ -189,12 +189,14 @@ fn it_is_for_clips_of_features() {
     let given =
         |signal: SignalType| augment(json!({})).output(&Inputs(vec![("from", vec![&Flow::Signal(signal)])]));
     let audio = |unit| SignalType::audio(Some(1000), Some(1), unit);
-    assert!(given(audio(Unit::Clip)).unwrap_err().contains("not audio"));
-    assert!(given(SignalType { hop: 10, ..audio(Unit::Recording) }).unwrap_err().contains("recordings"));
+    assert!(given(audio(Unit::Clip)).unwrap_err().message.contains("not audio"));
+    assert!(
+        given(SignalType { hop: 10, ..audio(Unit::Recording) }).unwrap_err().message.contains("recordings")
+    );
     assert!(given(SignalType { hop: 10, ..audio(Unit::Clip) }).is_ok());
     let flow = Flow::Signal(SignalType { hop: 10, views: 2, ..audio(Unit::Clip) });
     let third = augment(json!({"views": [2]})).output(&Inputs(vec![("from", vec![&flow])]));
-    assert!(third.unwrap_err().contains("view 2"));
+    assert!(third.unwrap_err().message.contains("view 2"));
 }
 
 #[test]

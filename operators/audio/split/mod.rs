@@ -15,8 +15,7 @@ use etude_pipeline::Error;
 use etude_pipeline::event::{Event, Reporter};
 use etude_pipeline::flow::Flow;
 use etude_pipeline::operator::{
-    Body, ChainReport, Dataset, DatasetInput, DatasetJob, Declare, Inputs, Invalid, Names, Operator, Port,
-    Scope,
+    Body, ChainReport, Dataset, DatasetInput, DatasetJob, Declare, Inputs, Invalid, Operator, Port, Scope,
 };
 use etude_pipeline::random::Random;
 use etude_pipeline::suggest::nearest;
@@ -135,15 +134,11 @@ impl Operator for Split {
         Invalid::unless(apart, "stratify", "must be another column than `group`")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        self.output_named(inputs, &Names::default()).map_err(|invalid| invalid.message)
-    }
-
-    fn output_named(&self, inputs: &Inputs<'_>, _: &Names<'_>) -> Result<Flow, Invalid> {
-        match inputs.one("from").map_err(|message| invalid("", message))? {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        match inputs.one("from")? {
             Flow::Table(schema) => Ok(Flow::Table(self.schema(schema)?)),
-            Flow::Items => Err(invalid("", "expects a table, not items: put `op: metadata` above it")),
-            other => Err(invalid("", format!("expects a table with a column `item`, not {other}"))),
+            Flow::Items => Err("expects a table, not items: put `op: metadata` above it".into()),
+            other => Err(format!("expects a table with a column `item`, not {other}").into()),
         }
     }
 

@@ -337,7 +337,7 @@ fn columns_are_looked_for_before_anything_runs() {
             fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
         let flow = Flow::Table(Arc::new(Schema::new(fields)));
         let split: Split = operator(parameters);
-        split.output_named(&Inputs(vec![("from", vec![&flow])]), &Names::default())
+        split.output(&Inputs(vec![("from", vec![&flow])]))
     };
     let (text, list) = (DataType::Utf8, DataType::new_list(DataType::Utf8, true));
     let columns = [("item", text.clone()), ("artist", text.clone()), ("tags", list)];

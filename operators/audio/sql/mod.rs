@@ -80,8 +80,8 @@ impl Operator for Sql {
         blank.map_or(Ok(()), |(name, _)| Err(self.wrong(name, "is empty")))
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        self.output_named(inputs, &Names::default()).map_err(|invalid| invalid.message)
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        self.output_named(inputs, &Names::default())
     }
 
     fn output_named(&self, inputs: &Inputs<'_>, names: &Names<'_>) -> Result<Flow, Invalid> {

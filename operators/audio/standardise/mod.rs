@@ -6,7 +6,7 @@ mod moments;
 mod tests;
 
 use etude_pipeline::flow::{Block, Flow, Unit};
-use etude_pipeline::operator::{Body, Context, Declare, Inputs, Map, Operator, Port, Scope};
+use etude_pipeline::operator::{Body, Context, Declare, Inputs, Invalid, Map, Operator, Port, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -111,11 +111,13 @@ impl Declare for Standardisation {
 const PORT: &str = "statistics";
 
 impl Operator for Standardisation {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?;
         self.over.suits(signal.unit)?;
         match (self.over, inputs.one(PORT)) {
-            (Over::Corpus, Ok(flow)) => corpus::suits(flow, &signal)?,
+            (Over::Corpus, Ok(flow)) => {
+                corpus::suits(flow, &signal).map_err(|message| Invalid::of(PORT, message))?;
+            }
             (Over::Corpus, Err(_)) => {
                 return Err("`over: corpus` needs `statistics:`, a stage of `op: statistics`".into());
             }

@@ -66,6 +66,6 @@ fn what_there_is_none_of_is_refused() {
         operator::<Standardisation>(json!({"over": over})).output(&Inputs(vec![("from", vec![&signal])]))
     };
     assert!(output("clip", 1, Unit::Clip).is_ok() && output("frame", 2, Unit::Recording).is_ok());
-    assert!(output("clip", 2, Unit::Recording).unwrap_err().contains("segment"));
-    assert!(output("frame", 1, Unit::Clip).unwrap_err().contains("clip"));
+    assert!(output("clip", 2, Unit::Recording).unwrap_err().message.contains("segment"));
+    assert!(output("frame", 1, Unit::Clip).unwrap_err().message.contains("clip"));
 }

@@ -12,7 +12,8 @@ use etude_pipeline::Error;
 use etude_pipeline::event::{Event, Reporter};
 use etude_pipeline::flow::{ArtifactType, Block, Flow, Header};
 use etude_pipeline::operator::{
-    Body, ChainReport, Dataset, DatasetJob, Declare, Inputs, Operator, Output, Port, Scope, Step, Stop,
+    Body, ChainReport, Dataset, DatasetJob, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step,
+    Stop,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ impl Declare for Statistics {
 }
 
 impl Operator for Statistics {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let sampling = crate::signal(inputs)?.sampled()?;
         Ok(Flow::Artifact(ArtifactType {
             format: FORMAT,

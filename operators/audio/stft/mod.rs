@@ -100,7 +100,7 @@ impl Operator for Stft {
         Invalid::unless(fits, "n_fft", "must be at most 65533 with `values: complex`")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = self.framing().output(crate::signal(inputs)?.audio()?, self.width())?;
         Ok(Flow::Signal(SignalType { planes: self.values.planes(), ..signal }))
     }

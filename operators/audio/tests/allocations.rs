@@ -39,7 +39,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         json!({"pitch_shift": {"p": 1, "semitones": [-3, 3]}}),
         json!({"time_stretch": {"p": 1}}),
         json!({"reverb": {"p": 1}}),
-        json!({"one_of": {"p": 1, "of": [{"gain": {}}, {"chain": {"of": [{"reverse": {}}, {"gain": {}}]}}]}}),
+        json!({"one_of": {"p": 1, "of": [{"gain": {}}, {"apply": {"of": [{"reverse": {}}, {"gain": {}}]}}]}}),
     ];
     let mut chains: Vec<Vec<(&str, Value)>> =
         steps.into_iter().map(|step| vec![("augment", json!({"chain": [step]}))]).collect();

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use etude_pipeline::flow::{Block, Flow, Header, SignalType};
 use etude_pipeline::operator::{
-    self, Body, Context, Declare, Inputs, Operator, Output, Port, Scope, Step, Stop,
+    self, Body, Context, Declare, Inputs, Invalid, Operator, Output, Port, Scope, Step, Stop,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,17 +39,21 @@ impl Declare for Assign {
 }
 
 impl Operator for Assign {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?;
         let sampling = signal.sampled()?;
         match inputs.one(CENTROIDS)? {
             Flow::Artifact(artifact) if artifact.format == FORMAT => {
                 if artifact.sampling != sampling {
                     let learnt = artifact.sampling;
-                    return Err(format!("the centroids are of {learnt}, and the frames of {sampling}"));
+                    let message = format!("the centroids are of {learnt}, and the frames of {sampling}");
+                    return Err(Invalid::of(CENTROIDS, message));
                 }
             }
-            other => return Err(format!("expects what `k_means` has found at `{CENTROIDS}`, not {other}")),
+            other => {
+                let message = format!("expects what `k_means` has found at `{CENTROIDS}`, not {other}");
+                return Err(Invalid::of(CENTROIDS, message));
+            }
         }
         Ok(Flow::Signal(SignalType { channels: Some(1), planes: 1, ..signal }))
     }

@@ -87,14 +87,14 @@ impl Operator for RandomProjection {
         Invalid::unless(values <= MOST, "entries", message)
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         // What was left out cannot be counted in stacks.
         let signal = crate::signal(inputs)?;
         let signal = if self.stack > 1 { signal.in_time()? } else { signal };
         let channels = signal.one_width()?;
         let values = self.codebooks * self.dim * usize::from(channels) * self.stack;
         if values > MOST {
-            return Err(format!("the matrices would have {values} values, and may have {MOST}"));
+            return Err(format!("the matrices would have {values} values, and may have {MOST}").into());
         }
         let stack = self.stack as u64;
         Ok(Flow::Signal(SignalType {

@@ -148,11 +148,16 @@ fn what_comes_out_is_known_before() {
     let (hop, channels, frames) = (640, Some(3), Some(10));
     assert_eq!(found, SignalType { hop, channels, planes: 1, frames, most_frames: frames, ..signal.clone() });
     let unknown = SignalType { channels: None, ..signal.clone() };
-    assert!(output(json!({}), unknown).unwrap_err().contains("the same number of channels"));
+    assert!(output(json!({}), unknown).unwrap_err().message.contains("the same number of channels"));
     let wide = SignalType { channels: Some(60_000), ..signal.clone() };
-    assert!(output(json!({"dim": 1024, "stack": 2}), wide).unwrap_err().contains("the matrices would have"));
+    assert!(
+        output(json!({"dim": 1024, "stack": 2}), wide)
+            .unwrap_err()
+            .message
+            .contains("the matrices would have")
+    );
     let far = SignalType { hop: 1 << 31, ..signal };
-    assert!(output(json!({"stack": 2}), far).unwrap_err().contains("`stack` is too large"));
+    assert!(output(json!({"stack": 2}), far).unwrap_err().message.contains("`stack` is too large"));
 }
 
 /// Sends a clip through `assign` in blocks of that many frames.
@@ -239,8 +244,11 @@ fn centroids_that_do_not_fit_are_told() {
     };
     assert_eq!(output("centroids", 4), Ok(Flow::Signal(features(1))));
     let told = output("centroids", 6).unwrap_err();
-    assert!(told.starts_with("the centroids are of features of 2 planes of 3 values"), "{told}");
+    assert!(told.message.starts_with("the centroids are of features of 2 planes of 3 values"), "{told}");
     assert!(
-        output("statistics", 4).unwrap_err().starts_with("expects what `k_means` has found at `centroids`")
+        output("statistics", 4)
+            .unwrap_err()
+            .message
+            .starts_with("expects what `k_means` has found at `centroids`")
     );
 }

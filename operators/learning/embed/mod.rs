@@ -64,11 +64,11 @@ impl Operator for Embed {
         Invalid::unless((1..=4096).contains(&self.batch), "batch", "must be from 1 to 4096")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::encoder::clips(inputs)?;
         let model = match inputs.one("model")? {
             Flow::Artifact(artifact) if artifact.format == CHECKPOINT => artifact,
-            other => return Err(format!("`model` expects a {CHECKPOINT}, not {other}")),
+            other => return Err(format!("`model` expects a {CHECKPOINT}, not {other}").into()),
         };
         if signal.masking.hides() {
             return Err(
@@ -82,7 +82,9 @@ impl Operator for Embed {
         match signal.sampled()? {
             sampling if sampling == model.sampling => {}
             sampling => {
-                return Err(format!("the model was trained on {}, the clips are {sampling}", model.sampling));
+                return Err(
+                    format!("the model was trained on {}, the clips are {sampling}", model.sampling).into()
+                );
             }
         }
         Ok(Flow::Table(vectors::schema(model.width, &signal.drawn)))

@@ -146,7 +146,7 @@ impl Operator for Probe {
         if Path::new(&self.labels).is_file() { self.read().map(drop) } else { Ok(()) }
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         crate::tables_of_vectors(inputs)?;
         Ok(Flow::Table(schema()))
     }

@@ -266,7 +266,7 @@ fn takes_tables_of_vectors_alone() {
     assert_eq!(probe.output(&Inputs(vec![("from", vec![&right, &right])])), Ok(Flow::Table(schema())));
     let said = probe.output(&Inputs(vec![("from", vec![&right, &wrong])])).unwrap_err();
     assert!(
-        said.starts_with("expects tables of vectors, such as embed or pool give, not a table of "),
+        said.message.starts_with("expects tables of vectors, such as embed or pool give, not a table of "),
         "{said}"
     );
 }

@@ -67,7 +67,7 @@ impl Operator for Retrieve {
         Invalid::unless((0.0..=86400.0).contains(&self.exclude), "exclude", "must be from 0 to 86400 seconds")
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         crate::tables_of_vectors(inputs)?;
         Ok(Flow::Table(schema()))
     }

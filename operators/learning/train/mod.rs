@@ -398,7 +398,7 @@ impl Operator for Train {
         within("save", &self.save, 1.0..=86400.0)
     }
 
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::encoder::clips(inputs)?;
         let sampling = signal.sampled()?;
         let frames =

@@ -89,22 +89,39 @@ impl<'a> Names<'a> {
     }
 }
 
-/// A parameter that is out of range: which and what is allowed.
-#[derive(Debug, Clone, PartialEq)]
+/// What is wrong with a stage: a parameter that is out of range, or that does not suit what stands above, and what is
+/// allowed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
 pub struct Invalid {
-    /// The parameter's name; a dot leads into a nested one.
+    /// The parameter's or port's name; a dot leads into a nested one. Empty where it is none of them.
     pub parameter: String,
     pub message: String,
 }
 
+/// Of no parameter.
+impl From<String> for Invalid {
+    fn from(message: String) -> Self {
+        Self { parameter: String::new(), message }
+    }
+}
+
+/// Of no parameter.
+impl From<&str> for Invalid {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
 impl Invalid {
+    /// Of a parameter or a port.
+    pub fn of(parameter: &str, message: impl Into<String>) -> Self {
+        Self { parameter: parameter.to_owned(), message: message.into() }
+    }
+
     /// An error unless `condition` holds.
     pub fn unless(condition: bool, parameter: &str, message: impl Into<String>) -> Result<(), Self> {
-        if condition {
-            Ok(())
-        } else {
-            Err(Self { parameter: parameter.to_owned(), message: message.into() })
-        }
+        if condition { Ok(()) } else { Err(Self::of(parameter, message)) }
     }
 }
 
@@ -116,13 +133,12 @@ pub trait Operator: Parameters + fmt::Debug + Send + Sync {
     }
 
     /// The output schema, or what is wrong with the inputs.
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String>;
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid>;
 
-    /// As `output`, for an operator to which the names of the stages that it reads matter, or that
-    /// can tell which parameter is wrong (none: an empty name).
+    /// As `output`, for an operator to which the names of the stages that it reads matter.
     fn output_named(&self, inputs: &Inputs<'_>, names: &Names<'_>) -> Result<Flow, Invalid> {
         let _ = names;
-        self.output(inputs).map_err(|message| Invalid { parameter: String::new(), message })
+        self.output(inputs)
     }
 
     /// Whether random numbers are drawn; if so, seed and stage name are part of the fingerprint.

@@ -116,9 +116,9 @@ fn contents(parameter: &str, value: &Value) -> Result<Value, Invalid> {
         }
         Value::Object(map) => {
             let of = |(name, value): (&String, &Value)| {
-                Ok((name.clone(), contents(&format!("{parameter}.{name}"), value)?))
+                Ok::<_, Invalid>((name.clone(), contents(&format!("{parameter}.{name}"), value)?))
             };
-            Value::Object(map.iter().map(of).collect::<Result<_, _>>()?)
+            Value::Object(map.iter().map(of).collect::<Result<_, Invalid>>()?)
         }
         other => other.clone(),
     })

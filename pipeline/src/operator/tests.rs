@@ -38,7 +38,7 @@ impl Declare for Toy {
 }
 
 impl Operator for Toy {
-    fn output(&self, _: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, _: &Inputs<'_>) -> Result<Flow, Invalid> {
         Ok(Flow::Items)
     }
 

@@ -1,6 +1,6 @@
 """Makes steps.json: a short signal, and what others make of it.
 
-Filters by SciPy (sosfilt of a second-order Butterworth filter), reverberation by SoX 14.4.2, the rest by audiomentations
+Filters by SciPy (sosfilt of a Butterworth filter), reverberation by SoX 14.4.2, the rest by audiomentations
 with fixed parameters.
 
     apt-get install sox && pip install audiomentations==0.43.1 scipy && python3 steps.py > steps.json
@@ -16,11 +16,22 @@ RATE = 16_000
 signal = np.random.default_rng(1).normal(0, 0.3, 64).astype(np.float32)
 
 
-def filtered(*filters):
+def filtered(rolloff, *filters):
     samples = signal.astype(np.float64)
     for kind, cutoff in filters:
-        samples = sosfilt(butter(2, cutoff, kind, fs=RATE, output="sos"), samples)
+        samples = sosfilt(butter(rolloff // 6, cutoff, kind, fs=RATE, output="sos"), samples)
     return samples
+
+
+def filters(rolloff):
+    """Those that fall by so many dB an octave."""
+    given = {"p": 1, "rolloff": [rolloff, rolloff]}
+    band = given | {"centre": [2000, 2000], "bandwidth_fraction": [1, 1]}
+    return [
+        ({"low_pass": given | {"cutoff": [2000, 2000]}}, filtered(rolloff, ("low", 2000))),
+        ({"high_pass": given | {"cutoff": [900, 900]}}, filtered(rolloff, ("high", 900))),
+        ({"band_pass": band}, filtered(rolloff, ("high", 1000), ("low", 3000))),
+    ]
 
 
 def shifted(fraction, rollover):
@@ -49,12 +60,9 @@ def reverb(reverberance, damping, room):
 reverbs = [(reverb(*percent), reverberated(*percent)) for percent in [(50, 50, 100), (100, 0, 30), (20, 100, 0)]]
 
 steps = [
-    ({"low_pass": {"p": 1, "cutoff": [2000, 2000]}}, filtered(("low", 2000))),
-    ({"high_pass": {"p": 1, "cutoff": [900, 900]}}, filtered(("high", 900))),
-    (
-        {"band_pass": {"p": 1, "centre": [2000, 2000], "bandwidth_fraction": [1, 1]}},
-        filtered(("high", 1000), ("low", 3000)),
-    ),
+    *filters(12),
+    *filters(24),
+    *filters(60),
     ({"gain": {"p": 1, "db": [-7, -7]}}, Gain(-7, -7, p=1.0)(signal, RATE)),
     ({"polarity": {"p": 1}}, PolarityInversion(p=1.0)(signal, RATE)),
     ({"reverse": {"p": 1}}, Reverse(p=1.0)(signal, RATE)),

@@ -17,7 +17,7 @@ fn columns_are_named_after_steps_and_numbers() {
     let chain = json!([
         {"gain": {"p": 1}},
         {"noise": {"p": 1, "std_ratio": [0.1, 0.2]}},
-        {"one_of": {"p": 1, "of": [{"noise": {}}, {"chain": {"of": [{"polarity": {}}, {"gain": {}}]}}]}},
+        {"one_of": {"p": 1, "of": [{"noise": {}}, {"apply": {"of": [{"polarity": {}}, {"gain": {}}]}}]}},
         {"band_pass": {"p": 1, "centre": [100, 200]}},
         {"shift": {"p": 1}},
     ]);
@@ -29,6 +29,7 @@ fn columns_are_named_after_steps_and_numbers() {
         "gain_db_2",
         "band_pass_centre_hz",
         "band_pass_bandwidth_fraction",
+        "band_pass_rolloff_db",
         "shift_seconds",
     ];
     assert_eq!(names(chain.clone()), expected);
@@ -61,10 +62,48 @@ fn what_is_noted_is_what_was_done() {
 }
 
 #[test]
+fn what_is_noted_does_the_same_once_more() {
+    let steps: [(&str, &[&str]); 13] = [
+        ("gain", &["db"]),
+        ("noise", &["snr_db"]),
+        ("background", &["snr_db"]),
+        ("low_pass", &["cutoff", "rolloff"]),
+        ("high_pass", &["cutoff", "rolloff"]),
+        ("band_pass", &["centre", "bandwidth_fraction", "rolloff"]),
+        ("delay", &["milliseconds"]),
+        ("clipping", &["percent"]),
+        ("tanh_distortion", &["distortion"]),
+        ("pitch_shift", &["semitones"]),
+        ("time_stretch", &["rate"]),
+        ("reverb", &["reverberance", "damping", "room", "wet"]),
+        ("impulse", &["mix"]),
+    ];
+    let ranges = |step: &str| match step {
+        "impulse" => json!({"p": 1, "mix": [0.2, 0.9]}),
+        "reverb" => json!({"p": 1, "wet": [0.5, 2]}),
+        "low_pass" | "high_pass" | "band_pass" => json!({"p": 1, "rolloff": [12, 96]}),
+        _ => json!({"p": 1}),
+    };
+    for (step, parameters) in steps {
+        let once = |given: &Value, key: &str| {
+            applied(RATE, json!([{step: given}]), &tone(440.0), key, &mut side(RATE)).unwrap()
+        };
+        let (found, noted) = once(&ranges(step), "a");
+        let (_, other) = once(&ranges(step), "b");
+        let mut given = ranges(step);
+        for (at, parameter) in parameters.iter().enumerate() {
+            assert_ne!(noted[at], other[at], "{step}.{parameter} is not drawn");
+            given[*parameter] = json!([noted[at], noted[at]]);
+        }
+        assert!(once(&given, "a").0 == found, "{step}: {noted:?} is not what was done");
+    }
+}
+
+#[test]
 fn of_one_of_several_the_others_note_nothing() {
     let chain = json!([{"one_of": {"p": 0.8, "of": [
         {"gain": {}},
-        {"chain": {"of": [{"polarity": {"p": 1}}, {"reverse": {"p": 1}}]}},
+        {"apply": {"of": [{"polarity": {"p": 1}}, {"reverse": {"p": 1}}]}},
         {"shift": {}},
     ]}}, {"gain": {"p": 1}}]);
     let mut seen = std::collections::BTreeSet::new();

@@ -24,8 +24,11 @@ fn cases() -> Vec<(&'static str, &'static str, Takes, [Value; 2], Value)> {
         ("noise", "snr_db", Span(-120.0, 120.0), two(1.0, 2.0), none()),
         ("noise", "std_ratio", Span(0.0, 1000.0), two(0.1, 0.2), none()),
         ("background", "snr_db", Span(-120.0, 120.0), two(1.0, 2.0), none()),
+        ("low_pass", "rolloff", Span(12.0, 96.0), two(12.0, 24.0), none()),
         ("low_pass", "cutoff", Span(1.0, 192_000.0), two(500.0, 600.0), none()),
+        ("high_pass", "rolloff", Span(12.0, 96.0), two(12.0, 24.0), none()),
         ("high_pass", "cutoff", Span(1.0, 192_000.0), two(500.0, 600.0), none()),
+        ("band_pass", "rolloff", Span(12.0, 96.0), two(12.0, 24.0), none()),
         ("band_pass", "centre", Span(1.0, 192_000.0), two(500.0, 600.0), none()),
         ("band_pass", "bandwidth_fraction", Span(0.01, 1.99), two(1.0, 1.5), none()),
         ("delay", "milliseconds", Span(0.0, 60_000.0), two(10.0, 20.0), none()),
@@ -182,11 +185,12 @@ fn what_is_put_together_is_checked_where_it_stands() {
         (json!([]), "chain"),
         (json!([{"one_of": {"of": []}}]), "chain.0.one_of.of"),
         (json!([{"one_of": {"p": -1, "of": [{"gain": {}}]}}]), "chain.0.one_of.p"),
-        (json!([{"chain": {"p": 2, "of": [{"gain": {}}]}}]), "chain.0.chain.p"),
+        (json!([{"apply": {"p": 2, "of": [{"gain": {}}]}}]), "chain.0.apply.p"),
         (
             json!([{"one_of": {"of": [{"gain": {}}, {"gain": {"db": [1, 0]}}]}}]),
             "chain.0.one_of.of.1.gain.db",
         ),
+        (json!([{"low_pass": {"rolloff": [12, 20]}}]), "chain.0.low_pass.rolloff"),
         (json!([{"noise": {"snr_db": [1, 2], "std_ratio": [1, 2]}}]), "chain.0.noise.std_ratio"),
     ] {
         assert_eq!(wrong(&operator::<Augment>(json!({"chain": steps}))).as_deref(), Some(at));

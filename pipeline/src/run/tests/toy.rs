@@ -77,7 +77,7 @@ pub struct Scanned {
 declare!(Scanned, "corpus", Item, &[]);
 
 impl Operator for Scanned {
-    fn output(&self, _: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, _: &Inputs<'_>) -> Result<Flow, Invalid> {
         Ok(Flow::Items)
     }
 
@@ -118,7 +118,7 @@ impl<const V: u32> Declare for Cut<V> {
 }
 
 impl<const V: u32> Operator for Cut<V> {
-    fn output(&self, _: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, _: &Inputs<'_>) -> Result<Flow, Invalid> {
         Ok(signal())
     }
 
@@ -170,8 +170,8 @@ pub struct Add {
 declare!(Add, "add", Item, &[SIGNAL]);
 
 impl Operator for Add {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        inputs.one("from").cloned()
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        Ok(inputs.one("from")?.clone())
     }
 
     fn body(&self) -> Body {
@@ -210,8 +210,8 @@ pub struct Keep {
 declare!(Keep, "keep", Item, &[SIGNAL]);
 
 impl Operator for Keep {
-    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, String> {
-        inputs.one("from").cloned()
+    fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
+        Ok(inputs.one("from")?.clone())
     }
 
     fn body(&self) -> Body {
@@ -314,7 +314,7 @@ pub struct Total {
 declare!(Total, "total", Dataset, &[SIGNAL]);
 
 impl Operator for Total {
-    fn output(&self, _: &Inputs<'_>) -> Result<Flow, String> {
+    fn output(&self, _: &Inputs<'_>) -> Result<Flow, Invalid> {
         Ok(Flow::Table(columns()))
     }
 
