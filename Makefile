@@ -57,9 +57,9 @@ odd:
 soundfont:
 	python3 scripts/fetch-soundfont.py soundfonts FluidR3_GM
 
-# The font that the tests play with. Without it their test is left out.
+# The font that the tests play with.
 test-font:
-	@python3 scripts/fetch-soundfont.py $(target)/soundfont TimGM6mb || echo "the SoundFont is not there: its test is left out"
+	@python3 scripts/fetch-soundfont.py $(target)/soundfont TimGM6mb
 
 # What the tests compare with: readers of shards that others wrote.
 python:
@@ -108,7 +108,7 @@ bench_needs := benches/requirements.txt $(if $(filter all,$(PEERS)),benches/requ
 
 bench: build bench-corpus bench-python
 	python3 benches/run.py --work $(target)/bench --etude $(etude) --music $(BENCH_MUSIC) --python $(bench_python) $(BENCH)
-	$(MAKE) bench-views BENCH=
+	$(if $(BENCH),,$(MAKE) bench-views)
 
 bench-corpus:
 	@if [ "$(BENCH_MUSIC)" = "$(target)/bench/music" ]; then python3 scripts/fetch-bench.py "$(BENCH_MUSIC)"; fi

@@ -262,3 +262,84 @@ fn killed_at_any_moment_a_store_behind_a_url_is_whole() {
     println!("{killed} kills in {round} rounds");
     assert!(text(&mut on(folder, "two", endpoint, &["verify"])).contains(" 0 damaged"));
 }
+
+/// Bytes of the shards in a folder, while files come and go.
+fn shards_in(folder: &Path) -> u64 {
+    let entries =
+        std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let bytes = |path: PathBuf| match path.is_dir() {
+        true if path.ends_with("marks") => 0,
+        true => shards_in(&path),
+        false if path.extension().is_some_and(|kind| kind == "parquet") => {
+            std::fs::metadata(&path).map_or(0, |found| found.len())
+        }
+        false => 0,
+    };
+    entries.map(bytes).sum()
+}
+
+#[test]
+fn a_training_has_few_shards_here_at_a_time() {
+    let Some(server) = server("a_training_has_few_shards_here_at_a_time") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for song in 0..24 {
+        write_tone(&folder.join(format!("music/{song}.wav")), 200.0 + 20.0 * f64::from(song), 25);
+    }
+    let yaml = r#"
+seed: 7
+stages:
+  files:  {op: scan, path: music}
+  audio:  {op: decode, channels: mono}
+  at8k:   {op: resample, rate: 8000}
+  clips:  {op: segment, seconds: 2}
+  shards: {op: shards, megabytes: 1, codec: i16}
+  views:  {op: crop, seconds: 1, views: 2}
+  noisy:  {op: augment, chain: [{gain: {}}, {noise: {}}]}
+  model:
+    op: train
+    encoder: {cnn: {mel: {n_fft: 256, hop: 128, n_mels: 32}, channels: [8, 16]}}
+    objective: {nt_xent: {}}
+    projector: {hidden: 32, outputs: 16}
+    batch: 8
+    epochs: 3
+    window: 1
+    device: cpu
+"#;
+    std::fs::write(folder.join("p.yaml"), yaml).unwrap();
+    let endpoint = &server.endpoint;
+    let shards = |machine: &str| shards_in(&folder.join(machine).join("stores"));
+    finished(&mut on(folder, "one", endpoint, &["run", "p.yaml", "--until", "shards"]));
+    let all = shards("one");
+    assert!(all > 8 << 20, "{all} bytes of shards");
+
+    let mut run = on(folder, "two", endpoint, &["run", "p.yaml"]);
+    let mut running = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut most = 0;
+    while running.try_wait().unwrap().is_none() {
+        most = most.max(shards("two"));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let ended = running.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    // Three windows of a megabyte.
+    assert!((1..=3 << 20).contains(&most), "{most} of {all} bytes were here");
+    let model = |name: &str| name.ends_with("model.safetensors");
+    let weights = |command: &mut Command| {
+        let paths = text(command);
+        std::fs::read(folder.join(paths.lines().find(|path| model(path)).unwrap())).unwrap()
+    };
+    let trained = weights(&mut on(folder, "two", endpoint, &["path", "p.yaml", "model"]));
+
+    // What was here before stays, and where the shards are makes no difference.
+    finished(&mut on(folder, "one", endpoint, &["run", "p.yaml", "--force", "model"]));
+    assert!(shards("one") >= all);
+    assert!(weights(&mut on(folder, "one", endpoint, &["path", "p.yaml", "model"])) == trained);
+    finished(etude(folder).args(["run", "p.yaml", "--store", "here"]));
+    assert!(weights(etude(folder).args(["path", "p.yaml", "model", "--store", "here"])) == trained);
+    // Without a window another order is drawn.
+    let whole = yaml.replace("    window: 1\n", "");
+    std::fs::write(folder.join("p.yaml"), whole).unwrap();
+    finished(etude(folder).args(["run", "p.yaml", "--store", "here"]));
+    assert!(weights(etude(folder).args(["path", "p.yaml", "model", "--store", "here"])) != trained);
+}

@@ -295,11 +295,11 @@ stages:
 fn recordings_are_divided_by_artist_and_decoded() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    // Twelve artists with three songs each, half of them of each genre.
+    // Sixteen artists with three songs each; all but four are of one genre.
     let mut labels = "item,artist,genre\n".to_owned();
-    for song in 0..36 {
+    for song in 0..48 {
         write_tone(&folder.join(format!("music/{song}.wav")), 200.0 + 10.0 * f64::from(song), 1);
-        labels += &format!("{song}.wav,a{},g{}\n", song % 12, song % 2);
+        labels += &format!("{song}.wav,a{},g{}\n", song % 16, u32::from(song % 16 < 4));
     }
     std::fs::write(folder.join("labels.csv"), labels).unwrap();
     std::fs::write(folder.join("p.yaml"), DIVIDED).unwrap();
@@ -318,11 +318,11 @@ fn recordings_are_divided_by_artist_and_decoded() {
             assert_eq!(*part, split);
         }
     }
-    assert!(clips.len() == 36 && clips.values().all(|clips| *clips == 2), "{clips:?}");
-    // As many of each genre.
-    for genre in ["g0", "g1"] {
+    assert!(clips.len() == 48 && clips.values().all(|clips| *clips == 2), "{clips:?}");
+    // A quarter of each genre.
+    for (genre, expected) in [("g0", 9), ("g1", 3)] {
         let test = parts.values().filter(|(split, of)| split == "test" && of == genre).count();
-        assert!((3..=6).contains(&test), "{test} of {genre}");
+        assert_eq!(test, expected, "{genre}");
     }
     // What is chosen of a part is that part.
     let items = |batch: RecordBatch| -> Vec<String> {

@@ -119,7 +119,7 @@ fn do_not_matter(made: &str) {
     std::fs::rename(&away, &wav).unwrap();
     run("grown", &[]);
     assert_eq!(one, views(folder.path(), "p.yaml", "grown"));
-    // Another seed, or another name of the stage that draws, gives other views of the same clips.
+    // Another seed gives other views of the same clips.
     write(folder.path(), "p.yaml", &yaml.replace("seed: 7", "seed: 8"));
     run("seed", &[]);
     assert_ne!(one, views(folder.path(), "p.yaml", "seed"));

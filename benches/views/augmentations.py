@@ -40,7 +40,7 @@ def noisy(torchaudio, setting):
 
 
 def banded(torchaudio, setting):
-    """As Étude's and audiomentations': a high-pass, then a low-pass."""
+    """As Étude's: a high-pass, then a low-pass."""
     above, below = torchaudio.functional.highpass_biquad, torchaudio.functional.lowpass_biquad
     return drawn(setting, lambda clip, hz: below(above(clip, setting.rate, hz / 2), setting.rate, 3 * hz / 2))
 

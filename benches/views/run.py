@@ -19,6 +19,7 @@ import sys
 
 import batch
 import cases
+import libraries
 import rows
 import step
 import tables
@@ -54,6 +55,9 @@ def arguments():
     if not chosen.report and not (chosen.apply and chosen.music):
         parser.error("--apply and --music are needed")
     known = {case.name for group in cases.every().values() for case in group} | set(cases.every()) | {"batch"}
+    peers = set((chosen.peers or "").split(",")) - {""}
+    if missing := peers - {rows.CLMR} - {name for name in rows.PEERS if libraries.there(name)}:
+        parser.error(f"--peers: {', '.join(sorted(missing))} is not installed; there are {', '.join(rows.PEERS)}")
     if unknown := {name for name in (chosen.only or "").split(",") if name} - known:
         parser.error(f"--only: no {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     return chosen

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use etude_pipeline::Error;
@@ -24,16 +25,32 @@ pub enum Say {
     Message { text: String, values: BTreeMap<String, f64> },
     /// How far it has come.
     Progress { items: u64, total: u64, seconds: f64 },
+    /// It needs shards that are elsewhere; it is told of each.
+    Bring { shards: Vec<PathBuf> },
+    /// It needs these no more for now.
+    Release { shards: Vec<PathBuf> },
     /// It is done; the output is complete.
     Done { report: ChainReport },
     /// It cannot go on.
     Failed { message: String },
 }
 
+/// What the worker is told after its job, a line of JSON each.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tell {
+    /// It is to keep its state and end.
+    Stop,
+    /// A shard is here, or why it cannot be.
+    Shard { path: PathBuf, wrong: Option<String> },
+}
+
 /// A dataset operator that runs in the worker program.
 pub struct Worker {
     /// Whether it can go on after its run was killed.
     pub resumes: bool,
+    /// Whether it asks for shards when it needs them.
+    pub asks: bool,
 }
 
 /// The worker program: named by `ETUDE_TRAINER`, beside this program, or on the PATH.
@@ -78,10 +95,10 @@ pub fn command(path: &std::path::Path, threads: usize) -> Command {
     command
 }
 
-/// What the worker is told when it is to keep its state and end.
-pub const STOP: &str = "stop";
+/// Shards that are on their way here at a time.
+const BRINGING: usize = 4;
 
-/// How long it may take for that: the step that it is in, and writing.
+/// How long it may take to keep the state and end: the step that it is in, and writing.
 const GRACE: Duration = Duration::from_secs(1800);
 
 /// Ends the process when dropped, whatever happens.
@@ -104,9 +121,46 @@ impl Drop for Guard {
     }
 }
 
+/// The worker's standard input.
+#[derive(Clone)]
+struct Input(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Input {
+    /// Writes a line. A worker that ended already says why on its way out.
+    fn line(&self, what: &impl Serialize) -> Result<(), Error> {
+        let line = serde_json::to_string(what)?;
+        if let Some(stdin) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let _ = writeln!(stdin, "{line}");
+        }
+        Ok(())
+    }
+}
+
+/// Threads that bring the shards that are sent to them, and tell the worker. They end when nobody sends any more.
+fn bringers(job: &DatasetJob, input: &Input) -> mpsc::Sender<PathBuf> {
+    let (sender, shards) = mpsc::channel::<PathBuf>();
+    let shards = Arc::new(Mutex::new(shards));
+    for own in std::iter::repeat_n(job.shards.clone(), BRINGING).flatten() {
+        let (input, shards) = (input.clone(), shards.clone());
+        std::thread::spawn(move || {
+            loop {
+                let next = shards.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(path) = next else { return };
+                let wrong = own.bring(&path).err().map(|error| error.to_string());
+                let _ = input.line(&Tell::Shard { path, wrong });
+            }
+        });
+    }
+    sender
+}
+
 impl Dataset for Worker {
     fn resumes(&self) -> bool {
         self.resumes
+    }
+
+    fn asks(&self) -> bool {
+        self.asks
     }
 
     fn run(
@@ -125,16 +179,11 @@ impl Dataset for Worker {
             .spawn()
             .map(Guard)
             .map_err(failed)?;
-        let (mut stdin, stdout, stderr) =
-            (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
-        // It stays open: the worker ends with this program, however that ends. A worker that ended already says why on
-        // its way out.
-        let mut tell = move |line: &str| {
-            if let Some(stdin) = &mut stdin {
-                let _ = writeln!(stdin, "{line}");
-            }
-        };
-        tell(&serde_json::to_string(job)?);
+        let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+        // It stays open: the worker ends with this program, however that ends.
+        let input = Input(Arc::new(Mutex::new(stdin)));
+        input.line(job)?;
+        let bring = bringers(job, &input);
         let errors = std::thread::spawn(move || {
             let mut text = String::new();
             if let Some(mut stderr) = stderr {
@@ -155,7 +204,7 @@ impl Dataset for Worker {
             let done =
                 matches!(&said, Ok(line) if matches!(serde_json::from_str(line), Ok(Say::Done { .. })));
             if cancel.is_cancelled() && !done {
-                tell(STOP);
+                input.line(&Tell::Stop)?;
                 if self.resumes && job.state.is_some() {
                     let text = "keeping the state; a second interrupt ends at once, without it".to_owned();
                     reporter(Event::Message { stage: stage.clone(), text, values: BTreeMap::new() });
@@ -189,6 +238,11 @@ impl Dataset for Worker {
                 }
                 Ok(Say::Progress { items, total, seconds }) => {
                     reporter(Event::Progress { stage: stage.clone(), items, total, seconds });
+                }
+                Ok(Say::Bring { shards }) => shards.into_iter().for_each(|shard| drop(bring.send(shard))),
+                Ok(Say::Release { shards }) => {
+                    let own = job.shards.iter();
+                    own.for_each(|own| shards.iter().for_each(|shard| own.release(shard)));
                 }
                 Ok(Say::Done { report }) => return Ok(report),
                 Ok(Say::Failed { message }) => return Err(Error::stage(stage, message)),

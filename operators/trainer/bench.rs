@@ -46,6 +46,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         seed: 1,
         stage: "bench".into(),
         unit: train.unit,
+        window: None,
         clips: train.batch,
         views,
         frames: samples,
@@ -66,7 +67,6 @@ pub fn run(job: &str) -> Result<Value, Error> {
         total: steps,
         width: train.encoder.width(),
         stages: Vec::new(),
-        loaders: 1,
         init: None,
         train,
     };

@@ -15,6 +15,7 @@ mod error;
 #[cfg(test)]
 mod golden;
 mod head;
+mod hear;
 mod layer;
 mod memory;
 mod mix;
@@ -28,7 +29,6 @@ mod say;
 mod schedule;
 mod scope;
 mod state;
-mod stop;
 mod torch;
 mod train;
 mod watch;
@@ -78,7 +78,7 @@ fn work() -> Result<ChainReport, Error> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     let job: DatasetJob = serde_json::from_str(&line)?;
-    stop::listen();
+    hear::listen();
     device::set_threads(job.threads);
     match job.operator.as_str() {
         "train" => train::run(&job),

@@ -298,7 +298,10 @@ fn read_stage(
         if declaration.ports.is_empty() && problem.message.contains("`from`") {
             problem.help = Some(format!("{op_name} is a source: it reads no stage"));
         }
-        problem.message = format!("{op_name}: {}", problem.message);
+        let own = places.iter().filter(|(path, span)| *path != "op" && Some(**span) == problem.span);
+        let own = own.map(|(path, _)| path);
+        let path = own.min_by_key(|path| path.len()).map_or("", String::as_str);
+        problem.message = named(&op_name, path, &problem.message);
         problem
     })?;
     operator.check().map_err(|invalid| {
@@ -319,6 +322,16 @@ fn read_stage(
         span: op.span,
         places,
     })
+}
+
+/// A message with the operator's name, and the parameter's unless it has that itself.
+fn named(operator: &str, parameter: &str, message: &str) -> String {
+    let name = parameter.rsplit('.').find(|name| name.parse::<usize>().is_err()).unwrap_or_default();
+    let told = [format!("`{name}"), format!(".{name}`")].iter().any(|told| message.contains(told));
+    match parameter.is_empty() || told {
+        true => format!("{operator}: {message}"),
+        false => format!("{operator}: `{parameter}`: {message}"),
+    }
 }
 
 /// The effective value of a parameter, or of a nested one; lists and mappings are not shown.
@@ -441,7 +454,8 @@ fn check_flows(pipeline: &mut Pipeline) -> Result<(), Problem> {
                 .map(|read| format!("`{}` gives {}", stages[read].name, stages[read].flow))
                 .collect();
             let span = place(&stage.places, &invalid.parameter).unwrap_or(stage.span);
-            let problem = Problem::at(span, format!("{}: {}", stage.declaration.name, invalid.message));
+            let message = named(stage.declaration.name, &invalid.parameter, &invalid.message);
+            let problem = Problem::at(span, message);
             if reads.is_empty() || !invalid.parameter.is_empty() {
                 problem
             } else {

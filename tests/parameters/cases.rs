@@ -116,7 +116,7 @@ pub fn all() -> Vec<Case> {
             "assign",
             "bands",
             Shards,
-            vec![("centroids", two!("centres", "fewer_centres"), none(), &["nothing", "learnt"])],
+            vec![("centroids", two!("centres", "fewer_centres"), none(), &["learnt"])],
         ),
         of("k_means", "bands", Itself, k_means()),
         of(
@@ -288,8 +288,8 @@ fn chains() -> Vec<Row> {
     let step = |name: &str| json!({"chain": [{name: {"p": 1}}]});
     vec![
         ("views", two!([0], [1]), step("gain"), &["[]", "[2]", "[-1]"]),
-        ("background", two!("clips", "noises"), step("background"), &["nothing", "bands"]),
-        ("impulses", two!("clips", "noises"), step("impulse"), &["nothing", "bands"]),
+        ("background", two!("clips", "noises"), step("background"), &["bands"]),
+        ("impulses", two!("clips", "noises"), step("impulse"), &["bands"]),
     ]
 }
 
@@ -415,12 +415,7 @@ fn compression(name: &'static str) -> Vec<Row> {
 fn standardising() -> Vec<Row> {
     vec![
         ("over", two!("frame", "clip"), none(), &["nonsense"]),
-        (
-            "statistics",
-            two!("learnt", "learnt_of_others"),
-            json!({"over": "corpus"}),
-            &["nothing", "centres"],
-        ),
+        ("statistics", two!("learnt", "learnt_of_others"), json!({"over": "corpus"}), &["centres"]),
     ]
 }
 

@@ -51,9 +51,9 @@ pub fn write(folder: &Path) {
 
     let script = "import shutil, sys; print(shutil.make_archive(*sys.argv[1:]))";
     std::fs::create_dir_all(folder.join("packed")).unwrap();
-    let packed = folder.join("packed/all");
-    let arguments = [packed.as_os_str(), "zip".as_ref(), folder.join("music").into_os_string().leak()];
-    assert!(Command::new("python3").args(["-c", script]).args(arguments).output().unwrap().status.success());
+    let mut packed = Command::new("python3");
+    packed.args(["-c", script]).arg(folder.join("packed/all")).arg("zip").arg(folder.join("music"));
+    assert!(packed.output().unwrap().status.success());
     std::fs::copy(folder.join("music/mono.wav"), folder.join("packed/one.wav")).unwrap();
     write_wav(&folder.join("silence/long.wav"), 16_000, 1, (0..40_000).map(|_| 0));
 

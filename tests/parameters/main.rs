@@ -84,6 +84,7 @@ fn digests(folder: &Path, cases: &[Case], which: usize) -> Vec<String> {
 fn fonts(folder: &Path) -> bool {
     let font = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("soundfont").join("TimGM6mb.sf2");
     let Ok(mut bytes) = std::fs::read(&font) else {
+        assert!(std::env::var_os("ETUDE_TESTS_SKIP_NOTHING").is_none(), "{} is not there", font.display());
         println!("render is left out: {} is not there (`make test` fetches it)", font.display());
         return false;
     };
@@ -127,8 +128,12 @@ fn what_is_out_of_range_is_refused_where_it_stands() {
             case.refused.iter().map(|value| (*value).to_owned()).chain(schema).collect();
         assert!(!refused.is_empty() || case.takes_all, "{}.{} has no range", case.operator, case.parameter);
         for value in refused {
-            let name = format!("{}.{}: {value}", case.operator, case.parameter);
-            stages.push((stage(&case, HERE), value, name));
+            stages.push(Stage {
+                text: stage(&case, HERE),
+                name: case.parameter.rsplit('.').next().unwrap().to_owned(),
+                what: format!("{}.{}: {value}", case.operator, case.parameter),
+                value,
+            });
         }
     }
     assert!(stages.len() > 500, "{}", stages.len());
@@ -136,40 +141,61 @@ fn what_is_out_of_range_is_refused_where_it_stands() {
     let left = accepted(folder.path(), &stages);
     let accepted: Vec<_> =
         left.iter().flat_map(|stage| accepted(folder.path(), std::slice::from_ref(stage))).collect();
-    let names: Vec<_> = accepted.into_iter().map(|(_, _, name)| name).collect();
+    let what: Vec<_> = accepted.into_iter().map(|stage| stage.what).collect();
     assert!(
-        names.is_empty(),
-        "of {} values these are not refused where they stand: {names:#?}",
+        what.is_empty(),
+        "of {} values these are not refused where they stand, by name: {what:#?}",
         stages.len()
     );
 }
 
-type Stage = (String, String, String);
+/// A stage with a value that is to be refused.
+#[derive(Clone)]
+struct Stage {
+    /// With [`HERE`] in the value's place.
+    text: String,
+    value: String,
+    /// The parameter's.
+    name: String,
+    what: String,
+}
 
-/// Those stages of which no error tells the place of the value.
+/// Those stages of which no error tells the place of the value and the parameter's name.
 fn accepted(folder: &Path, stages: &[Stage]) -> Vec<Stage> {
     let mut yaml = format!("name: parameters\nstages:\n{}", fixture::STAGES);
     let mut places = Vec::new();
-    for (index, (stage, value, _)) in stages.iter().enumerate() {
-        let text = format!("  s{index}: {stage}\n");
+    for (index, Stage { text, value, name, .. }) in stages.iter().enumerate() {
+        let text = format!("  s{index}: {text}\n");
         let column = text.find(HERE).unwrap() + 1;
-        places.push((yaml.lines().count() + 1, column..=column + value.len()));
+        places.push((yaml.lines().count() + 1, column..=column + value.len(), name.clone()));
         yaml += &text.replace(HERE, value);
     }
     std::fs::write(folder.join("p.yaml"), yaml).unwrap();
     let errors = errors(etude(folder).args(["check", "p.yaml"]));
-    let told = |(line, columns): &(usize, RangeInclusive<usize>)| {
-        errors.iter().any(|(found, column)| found == line && columns.contains(column))
+    let told = |(line, columns, name): &(usize, RangeInclusive<usize>, String)| {
+        let named = |message: &str| {
+            [format!("`{name}"), format!(".{name}`"), format!(".{name}.")]
+                .iter()
+                .any(|name| message.contains(name))
+        };
+        errors
+            .iter()
+            .any(|(found, column, message)| found == line && columns.contains(column) && named(message))
     };
     stages.iter().zip(&places).filter(|(_, place)| !told(place)).map(|(stage, _)| stage.clone()).collect()
 }
 
-/// The places of all errors, line and column.
-fn errors(command: &mut Command) -> Vec<(usize, usize)> {
+/// All errors: line, column and message.
+fn errors(command: &mut Command) -> Vec<(usize, usize, String)> {
     let text = common::stderr(&command.output().unwrap());
-    let place = |line: &str| {
-        let (line, column) = line.trim().strip_prefix("--> p.yaml:")?.split_once(':')?;
-        Some((line.parse().ok()?, column.parse().ok()?))
-    };
-    text.lines().filter_map(place).collect()
+    let (mut errors, mut message) = (Vec::new(), "");
+    for line in text.lines() {
+        message = line.strip_prefix("error: ").unwrap_or(message);
+        if let Some((line, column)) =
+            line.trim().strip_prefix("--> p.yaml:").and_then(|place| place.split_once(':'))
+        {
+            errors.push((line.parse().unwrap(), column.parse().unwrap(), message.to_owned()));
+        }
+    }
+    errors
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cases::{self, Case};
 use crate::common::{etude, stdout};
 
-/// Operators whose parameters are tested where they are computed: beside the worker that trains.
+/// Operators whose parameters are tested beside them: `operators/learning` and `operators/trainer`.
 const LEARNING: [&str; 4] = ["train", "embed", "retrieve", "probe"];
 
 /// What is tested elsewhere: the steps of a chain beside them, and that a process of its own changes nothing in

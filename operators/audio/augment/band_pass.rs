@@ -26,7 +26,7 @@ pub struct BandPass {
     /// half of it above; at or above half the rate nothing is taken away.
     #[serde(default = "bandwidth_fraction")]
     bandwidth_fraction: Range,
-    /// Least and most it falls by beyond each edge, in dB an octave: multiples of 12, of which one is drawn, 12 to 96.
+    /// Least and most it falls by beyond each edge, in dB an octave: multiples of 6, of which one is drawn, 6 to 96.
     #[serde(default = "rolloff::rolloff")]
     rolloff: Range,
 }
@@ -66,12 +66,12 @@ impl Change for BandPass {
         let clip = clip.whole();
         let (centre, rate) = (draw.number(0, self.centre), f64::from(draw.rate));
         let half_width = centre * draw.number(1, self.bandwidth_fraction) / 2.0;
-        let sections = rolloff::draw(self.rolloff, 2, draw);
-        let high_pass = biquad::high_pass(centre - half_width, rate, sections);
+        let order = rolloff::draw(self.rolloff, 2, draw);
+        let high_pass = biquad::high_pass(centre - half_width, rate, order);
         let above = centre + half_width;
         // Nothing lies above half the rate.
-        let sections = if above < rate / 2.0 { sections } else { 0 };
-        biquad::run(high_pass.chain(biquad::low_pass(above, rate, sections)), clip);
+        let low_pass = (above < rate / 2.0).then(|| biquad::low_pass(above, rate, order));
+        biquad::run(high_pass.chain(low_pass.into_iter().flatten()), clip);
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
-//! Butterworth filters of even order, by the bilinear transform: sections of second order, one behind the other.
+//! Butterworth filters, by the bilinear transform: sections of second order, and one of first where the order is odd, one
+//! behind the other.
 //!
-//! The coefficients are those of R. Bristow-Johnson's Audio EQ Cookbook. Section k of n has Q = 1 / (2 cos(π (2k + 1) / 4n)).
+//! The coefficients are those of R. Bristow-Johnson's Audio EQ Cookbook. Section k of a filter of order n has
+//! Q = 1 / (2 sin(π (2k + 1) / 2n)).
 
 use etude_pipeline::flow::Block;
 
@@ -12,11 +14,26 @@ pub struct Biquad {
 }
 
 impl Biquad {
-    fn new(cutoff: f64, rate: f64, q: f64, b: impl Fn(f64) -> [f64; 3]) -> Self {
-        let (sin, cos) = (std::f64::consts::TAU * cutoff / rate).sin_cos();
-        let alpha = sin / (2.0 * q);
-        let a0 = 1.0 + alpha;
-        Self { b: b(cos).map(|b| b / a0), a: [-2.0 * cos / a0, (1.0 - alpha) / a0] }
+    /// Those of some order, −3 dB together at `cutoff` Hz, below half the rate. `second` and `first` are the numerators of
+    /// sections, of the cosine and of the tangent of half of the cutoff's angle.
+    fn all(
+        (cutoff, rate): (f64, f64),
+        order: usize,
+        second: fn(f64) -> [f64; 3],
+        first: fn(f64) -> [f64; 3],
+    ) -> impl Iterator<Item = Self> {
+        let angle = std::f64::consts::TAU * cutoff / rate;
+        let ((sin, cos), tan) = (angle.sin_cos(), (angle / 2.0).tan());
+        let section = move |number: usize| {
+            let alpha = sin * (std::f64::consts::PI * (2 * number + 1) as f64 / (2 * order) as f64).sin();
+            Self::new(second(cos), [1.0 + alpha, -2.0 * cos, 1.0 - alpha])
+        };
+        let odd = order % 2 == 1;
+        (0..order / 2).map(section).chain(odd.then(|| Self::new(first(tan), [1.0 + tan, tan - 1.0, 0.0])))
+    }
+
+    fn new(b: [f64; 3], [a0, a1, a2]: [f64; 3]) -> Self {
+        Self { b: b.map(|b| b / a0), a: [a1 / a0, a2 / a0] }
     }
 
     fn next(&self, x: f64, [s1, s2]: &mut [f64; 2]) -> f64 {
@@ -28,21 +45,15 @@ impl Biquad {
 }
 
 /// −3 dB at `cutoff` Hz, below half the rate; what is lower passes.
-pub fn low_pass(cutoff: f64, rate: f64, sections: usize) -> impl Iterator<Item = Biquad> {
-    let b = |cos| [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0];
-    qs(sections).map(move |q| Biquad::new(cutoff, rate, q, b))
+pub fn low_pass(cutoff: f64, rate: f64, order: usize) -> impl Iterator<Item = Biquad> {
+    let second = |cos| [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0];
+    Biquad::all((cutoff, rate), order, second, |tan| [tan, tan, 0.0])
 }
 
 /// −3 dB at `cutoff` Hz, below half the rate; what is higher passes.
-pub fn high_pass(cutoff: f64, rate: f64, sections: usize) -> impl Iterator<Item = Biquad> {
-    let b = |cos| [(1.0 + cos) / 2.0, -1.0 - cos, (1.0 + cos) / 2.0];
-    qs(sections).map(move |q| Biquad::new(cutoff, rate, q, b))
-}
-
-/// How sharp the sections of a Butterworth filter are.
-fn qs(sections: usize) -> impl Iterator<Item = f64> {
-    let angle = std::f64::consts::PI / (4 * sections) as f64;
-    (0..sections).map(move |section| 0.5 / (angle * (2 * section + 1) as f64).cos())
+pub fn high_pass(cutoff: f64, rate: f64, order: usize) -> impl Iterator<Item = Biquad> {
+    let second = |cos| [(1.0 + cos) / 2.0, -1.0 - cos, (1.0 + cos) / 2.0];
+    Biquad::all((cutoff, rate), order, second, |_| [1.0, -1.0, 0.0])
 }
 
 /// Filters all channels in place, from silence, by one filter behind the other.

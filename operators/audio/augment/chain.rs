@@ -73,6 +73,9 @@ impl Step {
             }),
             Does::OneOf(OneOf { of, .. }) => {
                 check_all(of, &format!("{at}.of"), "of")?;
+                let several = of.len() > 1;
+                let message = "needs at least two steps: one alone applies with its own `p`";
+                Invalid::unless(several, &format!("{at}.of"), message)?;
                 let some = of.iter().any(|step| step.p() > 0.0);
                 Invalid::unless(some, &format!("{at}.of"), "needs a step whose `p` is more than 0")
             }

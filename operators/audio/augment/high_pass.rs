@@ -22,7 +22,7 @@ pub struct HighPass {
     /// Lowest and highest cutoff (−3 dB) in Hz, 1 to 192000 and below half the rate.
     #[serde(default = "cutoff")]
     cutoff: Range,
-    /// Least and most it falls by beyond the cutoff, in dB an octave: multiples of 12, of which one is drawn, 12 to 96.
+    /// Least and most it falls by beyond the cutoff, in dB an octave: multiples of 6, of which one is drawn, 6 to 96.
     #[serde(default = "rolloff::rolloff")]
     rolloff: Range,
 }
@@ -56,8 +56,8 @@ impl Change for HighPass {
     fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let clip = clip.whole();
         let cutoff = draw.number(0, self.cutoff);
-        let sections = rolloff::draw(self.rolloff, 1, draw);
-        biquad::run(biquad::high_pass(cutoff, f64::from(draw.rate), sections), clip);
+        let order = rolloff::draw(self.rolloff, 1, draw);
+        biquad::run(biquad::high_pass(cutoff, f64::from(draw.rate), order), clip);
         Ok(())
     }
 }

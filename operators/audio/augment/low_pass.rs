@@ -22,7 +22,7 @@ pub struct LowPass {
     /// Lowest and highest cutoff (−3 dB) in Hz, 1 to 192000. At or above half the rate nothing is taken away.
     #[serde(default = "cutoff")]
     cutoff: Range,
-    /// Least and most it falls by beyond the cutoff, in dB an octave: multiples of 12, of which one is drawn, 12 to 96.
+    /// Least and most it falls by beyond the cutoff, in dB an octave: multiples of 6, of which one is drawn, 6 to 96.
     #[serde(default = "rolloff::rolloff")]
     rolloff: Range,
 }
@@ -48,9 +48,9 @@ impl Change for LowPass {
     fn apply(&self, clip: &mut Clip, draw: &mut Drawing<'_>) -> Step {
         let clip = clip.whole();
         let (cutoff, rate) = (draw.number(0, self.cutoff), f64::from(draw.rate));
-        let sections = rolloff::draw(self.rolloff, 1, draw);
+        let order = rolloff::draw(self.rolloff, 1, draw);
         if cutoff < rate / 2.0 {
-            biquad::run(biquad::low_pass(cutoff, rate, sections), clip);
+            biquad::run(biquad::low_pass(cutoff, rate, order), clip);
         }
         Ok(())
     }

@@ -5,24 +5,25 @@ use etude_pipeline::operator::Invalid;
 use super::drawing::Drawing;
 use super::range::{Range, within};
 
-/// What a section of second order gives, in dB an octave.
-const SECTION: f64 = 12.0;
+/// What each order of a filter gives, in dB an octave.
+const ORDER: f64 = 6.0;
 
+/// audiomentations'.
 pub fn rolloff() -> Range {
-    [SECTION, 2.0 * SECTION]
+    [2.0 * ORDER, 4.0 * ORDER]
 }
 
-/// Errors: it is not within 12 and 96 dB an octave, or no multiple of 12.
+/// Errors: it is not within 6 and 96 dB an octave, or no multiple of 6.
 pub fn check(rolloff: Range) -> Result<(), Invalid> {
-    within(rolloff, (SECTION, 8.0 * SECTION), "dB an octave", "rolloff")?;
-    let whole = rolloff.iter().all(|side| side % SECTION == 0.0);
-    Invalid::unless(whole, "rolloff", "must be multiples of 12 dB an octave")
+    within(rolloff, (ORDER, 16.0 * ORDER), "dB an octave", "rolloff")?;
+    let whole = rolloff.iter().all(|side| side % ORDER == 0.0);
+    Invalid::unless(whole, "rolloff", "must be multiples of 6 dB an octave")
 }
 
-/// Draws how many sections of second order a filter has, and notes how steep it is.
+/// Draws the order of a filter, and notes how steep it is.
 pub fn draw([least, most]: Range, name: usize, draw: &mut Drawing<'_>) -> usize {
-    let further = draw.random.below(((most - least) / SECTION) as u64 + 1);
-    let sections = (least / SECTION) as usize + further as usize;
-    draw.note(name, sections as f64 * SECTION);
-    sections
+    let further = draw.random.below(((most - least) / ORDER) as u64 + 1);
+    let order = (least / ORDER) as usize + further as usize;
+    draw.note(name, order as f64 * ORDER);
+    order
 }

@@ -82,7 +82,8 @@ impl Operator for Crop {
         let frames = most_frames.filter(|_| signal.frames.is_some());
         if let (Some(clip), Some(crop), Some(rate)) = (signal.frames, frames, signal.rate) {
             let Some(room) = clip.checked_sub(crop) else {
-                return Err(format!("`seconds` is longer than the clips, {crop} frames of {clip}").into());
+                let message = format!("`seconds` is longer than the clips, {crop} frames of {clip}");
+                return Err(Invalid::of("seconds", message));
             };
             self.placement.fits(room, f64::from(rate) / f64::from(signal.hop))?;
         }

@@ -40,14 +40,11 @@ impl Placement {
     }
 
     /// Whether views can be placed where starts may be from 0 to `room` frames.
-    pub fn fits(&self, room: u64, frames_a_second: f64) -> Result<(), String> {
-        match self {
-            Self::Adjacent(adjacent) if adjacent.frames(frames_a_second).0 > room => Err(format!(
-                "views are to be {} seconds apart, for which the clips are too short",
-                adjacent.distance[0]
-            )),
-            _ => Ok(()),
-        }
+    pub fn fits(&self, room: u64, frames_a_second: f64) -> Result<(), Invalid> {
+        let Self::Adjacent(adjacent) = self else { return Ok(()) };
+        let least = adjacent.distance[0];
+        let message = format!("views are to be {least} seconds apart, for which the clips are too short");
+        Invalid::unless(adjacent.frames(frames_a_second).0 <= room, "placement.adjacent.distance", message)
     }
 
     /// Adds the starts of views, from 0 to `room` frames; says whether there is a place for all.

@@ -115,7 +115,7 @@ impl Operator for Filter {
             return Err("would part the views of a clip: put it above `op: crop`".into());
         }
         if self.loudness.is_some() {
-            measure::Loudness::check_rate(signal.rate)?;
+            measure::Loudness::check_rate(signal.rate).map_err(Invalid::by("loudness"))?;
         }
         Ok(Flow::Signal(signal))
     }

@@ -53,7 +53,8 @@ impl Operator for NGrams {
         // Views of a clip follow each other; n-grams of the first view would come before the second view.
         let signal = crate::signal(inputs)?.in_time()?.one_view()?;
         if let Some(frames) = signal.frames.or(signal.most_frames).filter(|frames| *frames < self.frames) {
-            return Err(format!("`frames` is more than the clips have, {} of {frames}", self.frames).into());
+            let message = format!("`frames` is more than the clips have, {} of {frames}", self.frames);
+            return Err(Invalid::of("frames", message));
         }
         let frames = Some(self.frames);
         Ok(Flow::Signal(SignalType { unit: Unit::Clip, frames, most_frames: frames, ..signal }))

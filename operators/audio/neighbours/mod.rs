@@ -141,7 +141,8 @@ impl Operator for Neighbours {
         if let (Some(clip), Some(window)) = (signal.frames, frames)
             && window > clip
         {
-            return Err(format!("`seconds` is longer than the clips, {window} frames of {clip}").into());
+            let message = format!("`seconds` is longer than the clips, {window} frames of {clip}");
+            return Err(Invalid::of("seconds", message));
         }
         let views = signal.views.saturating_mul(self.views());
         let mut signal = SignalType { frames, most_frames, views, ..signal };

@@ -108,17 +108,19 @@ impl Operator for Normalise {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.audio()?.unmasked()?;
         if self.lufs.is_some() {
-            measure::Loudness::check_rate(signal.rate)?;
+            measure::Loudness::check_rate(signal.rate).map_err(Invalid::by("lufs"))?;
         }
-        match self.of {
-            Of::Clip if signal.unit != Unit::Clip => Err("`of: clip` expects clips, not whole recordings: \
-                say `of: recording`, which takes a second pass, or put `op: segment` above it"
-                .into()),
-            Of::Recording if signal.views != 1 => {
-                Err("`of: recording` expects one view of each clip: put it above `op: crop`".into())
+        let message = match self.of {
+            Of::Clip if signal.unit != Unit::Clip => {
+                "`of: clip` expects clips, not whole recordings: say `of: recording`, which takes a second pass, or put \
+                 `op: segment` above it"
             }
-            _ => Ok(Flow::Signal(signal)),
-        }
+            Of::Recording if signal.views != 1 => {
+                "`of: recording` expects one view of each clip: put it above `op: crop`"
+            }
+            _ => return Ok(Flow::Signal(signal)),
+        };
+        Err(Invalid::of("of", message))
     }
 
     fn memory(&self) -> u64 {

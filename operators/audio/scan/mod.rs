@@ -102,6 +102,10 @@ impl Operator for Scan {
         globs("exclude", &self.exclude)?;
         Invalid::unless(self.archives.max_bytes > 0, "archives.max_bytes", "is 0: at least 1 is needed")?;
         Invalid::unless(self.archives.max_ratio > 0, "archives.max_ratio", "is 0: at least 1 is needed")?;
+        let Archives { open, max_bytes, max_ratio } = self.archives;
+        let message = "counts for nothing with `open: false`";
+        Invalid::unless(open || max_bytes == self::max_bytes(), "archives.max_bytes", message)?;
+        Invalid::unless(open || max_ratio == self::max_ratio(), "archives.max_ratio", message)?;
         Invalid::unless(!self.path.is_empty(), "path", "is empty")
     }
 

@@ -141,14 +141,14 @@ impl Operator for Segment {
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?.audio()?.one_view()?.unmasked()?;
-        if self.windows.is_some() && signal.unit != Unit::Recording {
-            return Err("`windows` are cut from whole recordings, not from clips".into());
-        }
+        let whole = self.windows.is_none() || signal.unit == Unit::Recording;
+        Invalid::unless(whole, "windows", "are cut from whole recordings, not from clips")?;
         if let Some(rate) = signal.rate {
             let short =
                 |length: Option<f64>| length.is_some_and(|length| self.whole_frames(length, rate) < 1);
-            if self.frames.is_none() && (short(self.seconds) || short(self.hop)) {
-                return Err(format!("`seconds` and `hop` must be at least one frame, 1/{rate} s").into());
+            for (name, length) in [("seconds", self.seconds), ("hop", self.hop)] {
+                let right = self.frames.is_some() || !short(length);
+                Invalid::unless(right, name, format!("must be at least one frame, 1/{rate} s"))?;
             }
         }
         let seconds =

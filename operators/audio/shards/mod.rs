@@ -77,9 +77,11 @@ impl Operator for Shards {
         let signal = crate::signal(inputs)?.clips()?;
         let codec = self.codec.unwrap_or_default();
         if signal.hop == 1 {
-            codec.check(signal.rate.unwrap_or(1), signal.channels.unwrap_or(1))?;
-        } else if self.codec.is_some_and(|codec| codec != Codec::F32) {
-            return Err("features are kept as 32-bit floats: leave `codec` out".into());
+            let checked = codec.check(signal.rate.unwrap_or(1), signal.channels.unwrap_or(1));
+            checked.map_err(Invalid::by("codec"))?;
+        } else {
+            let right = self.codec.is_none_or(|codec| codec == Codec::F32);
+            Invalid::unless(right, "codec", "features are kept as 32-bit floats: leave `codec` out")?;
         }
         Ok(Flow::Signal(signal))
     }

@@ -92,6 +92,13 @@ impl Operator for SpecAugment {
         within("frequency_width", self.frequency_width, 65535)?;
         let some = self.time_masks + self.frequency_masks > 0;
         Invalid::unless(some, "time_masks", "and `frequency_masks` are both 0: nothing is masked")?;
+        let counts = |masks: u32, given: bool, name: &str, of: &str| {
+            Invalid::unless(masks > 0 || !given, name, format!("counts for nothing with `{of}: 0`"))
+        };
+        counts(self.time_masks, self.time_width != time_width(), "time_width", "time_masks")?;
+        counts(self.time_masks, self.time_share != time_share(), "time_share", "time_masks")?;
+        let given = self.frequency_width != frequency_width();
+        counts(self.frequency_masks, given, "frequency_width", "frequency_masks")?;
         crate::check_views(self.views.as_deref())
     }
 

@@ -54,6 +54,7 @@ fn run_as(stage: &str, seed: u64, parameters: Value, rows: &[Row]) -> Result<(Re
         output: folder.path().to_owned(),
         state: None,
         threads: 2,
+        shards: None,
     };
     let split: Split = operator(parameters);
     assert_eq!(wrong(&split), None);

@@ -103,7 +103,11 @@ impl Operator for Sql {
         }
         // Planning reads nothing more: there is nothing to wait for.
         let planned = futures::executor::block_on(plan(&self.query, tables, None));
-        Ok(Flow::Table(planned.map_err(|message| invalid("query", message))?.schema))
+        let planned = planned.map_err(|message| invalid("query", message))?;
+        match self.tables.keys().find(|name| !planned.reads.contains(*name)) {
+            Some(name) => Err(self.wrong(name, "is not read by the query: leave it out")),
+            None => Ok(Flow::Table(planned.schema)),
+        }
     }
 
     fn body(&self) -> Body {

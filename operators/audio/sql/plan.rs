@@ -1,5 +1,6 @@
 //! From a query to a plan: only reading, only what gives the same again, always in the same order.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct Planned {
     pub context: Arc<TaskContext>,
     /// The columns of the result.
     pub schema: SchemaRef,
+    /// The names of the tables that it reads.
+    pub reads: BTreeSet<String>,
 }
 
 /// Plans a query on tables. What does not fit in memory goes to `spill`.
@@ -55,6 +58,13 @@ async fn planned(query: &str, tables: Vec<(String, FileTable)>, spill: Option<&P
     }
     let state = context.state();
     let plan = ordered(checked(&state, query).await?)?;
+    let mut reads = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            reads.insert(scan.table_name.table().to_owned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
     let plan = state.create_physical_plan(&plan).await?;
     let schema = plain(&plan.schema());
     let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
@@ -62,7 +72,7 @@ async fn planned(query: &str, tables: Vec<(String, FileTable)>, spill: Option<&P
     if let Some(twice) = names.windows(2).find(|names| names[0] == names[1]) {
         return refuse(format!("two columns of the result are named `{}`: name one with `AS`", twice[0]));
     }
-    Ok(Planned { plan, context: context.task_ctx(), schema })
+    Ok(Planned { plan, context: context.task_ctx(), schema, reads })
 }
 
 fn refuse<T>(message: String) -> Result<T> {

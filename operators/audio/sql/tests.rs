@@ -47,7 +47,10 @@ impl Bench {
 
     fn operator(&self, query: &str) -> Sql {
         let labels = self.path("labels.csv").to_str().unwrap().to_owned();
-        Sql { query: query.into(), tables: [("labels".into(), labels)].into() }
+        // A table that is not read is an error; a query that misspells it has another.
+        let reads = ["labels", "lables"].iter().any(|name| query.contains(name));
+        let tables = reads.then(|| ("labels".to_owned(), labels)).into_iter();
+        Sql { query: query.into(), tables: tables.collect() }
     }
 
     fn plan(&self, query: &str) -> Result<Flow, Invalid> {
@@ -78,6 +81,7 @@ impl Bench {
             output: output.clone(),
             state: None,
             threads: 2,
+            shards: None,
         };
         let reporter: Reporter = Arc::new(|_| {});
         self.operator(query).run(&job, &reporter, &CancellationToken::new())?;
@@ -216,7 +220,11 @@ fn only_queries_that_repeat_are_allowed() {
 #[test]
 fn inputs_are_tables() {
     let bench = Bench::new();
-    let operator = bench.operator("SELECT 1 AS x");
+    let labels = bench.path("labels.csv").to_str().unwrap().to_owned();
+    let unread = Sql { query: "SELECT 1 AS x".into(), tables: [("labels".into(), labels)].into() };
+    let unread = unread.output(&Inputs(vec![])).unwrap_err();
+    assert!(unread.parameter == "tables.labels" && unread.message.contains("not read"), "{unread}");
+    let operator = bench.operator("SELECT * FROM labels");
     let with = |flow: &Flow, name: &str| {
         operator
             .output_named(&Inputs(vec![("from", vec![flow])]), &Names(vec![("from", vec![name])]))
@@ -249,6 +257,7 @@ fn a_run_that_was_cancelled_says_so() {
         output: bench.path("output"),
         state: None,
         threads: 1,
+        shards: None,
     };
     std::fs::create_dir(&job.output).unwrap();
     let reporter: Reporter = Arc::new(|_| {});

@@ -113,20 +113,20 @@ const PORT: &str = "statistics";
 impl Operator for Standardisation {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = crate::signal(inputs)?;
-        self.over.suits(signal.unit)?;
+        self.over.suits(signal.unit).map_err(Invalid::by("over"))?;
         match (self.over, inputs.one(PORT)) {
             (Over::Corpus, Ok(flow)) => {
-                corpus::suits(flow, &signal).map_err(|message| Invalid::of(PORT, message))?;
+                corpus::suits(flow, &signal).map_err(Invalid::by(PORT))?;
             }
             (Over::Corpus, Err(_)) => {
-                return Err("`over: corpus` needs `statistics:`, a stage of `op: statistics`".into());
+                let message = "`over: corpus` needs `statistics:`, a stage of `op: statistics`";
+                return Err(Invalid::of("over", message));
             }
-            (_, Ok(_)) => return Err("`statistics` is read with `over: corpus` only".into()),
+            (_, Ok(_)) => return Err(Invalid::of(PORT, "`statistics` is read with `over: corpus` only")),
             (_, Err(_)) => {}
         }
-        if self.over == Over::Frame && signal.channels == Some(1) {
-            return Err("a frame of one channel has no deviation: say `over: clip`".into());
-        }
+        let several = self.over != Over::Frame || signal.channels != Some(1);
+        Invalid::unless(several, "over", "a frame of one channel has no deviation: say `over: clip`")?;
         Ok(Flow::Signal(signal))
     }
 

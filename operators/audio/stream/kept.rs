@@ -75,6 +75,8 @@ impl Kept {
         let input = SignalInput {
             stage: "shards".into(),
             shards: paths.collect(),
+            bytes: Vec::new(),
+            elsewhere: false,
             items: entries,
             views: 1,
             signal: Box::new(SignalType::audio(None, None, Unit::Clip)),
@@ -95,6 +97,7 @@ impl Kept {
             output: output.to_owned(),
             state: None,
             threads,
+            shards: None,
         }
     }
 

@@ -40,6 +40,8 @@ static NOISES: LazyLock<(TempDir, DatasetInput)> = LazyLock::new(|| {
     let input = SignalInput {
         stage: "noises".into(),
         shards: vec![path],
+        bytes: Vec::new(),
+        elsewhere: false,
         items: vec![(0, 0, 3)],
         views: 1,
         signal: Box::new(signal),
@@ -190,13 +192,11 @@ fn all_that_draw_are_here() {
     let needed = |name: &str| match name {
         "scan" => json!({"path": "music"}),
         "sql" => json!({"query": "SELECT item FROM tags"}),
-        "split" => json!({"shares": {"train": 0.8, "test": 0.2}}),
         "render" => json!({"soundfont": "font.sf2"}),
         "resample" => json!({"rate": 16000}),
         "n_grams" | "patchify" => json!({"frames": 4}),
         "standardise" => json!({"over": "clip"}),
         "compress" => json!({"function": {"log": {}}}),
-        "k_means" => json!({"clusters": 4, "steps": 10}),
         _ => json!({}),
     };
     // They draw of a whole corpus, and have tests of their own.

@@ -93,12 +93,11 @@ impl Operator for RandomProjection {
         let signal = if self.stack > 1 { signal.in_time()? } else { signal };
         let channels = signal.one_width()?;
         let values = self.codebooks * self.dim * usize::from(channels) * self.stack;
-        if values > MOST {
-            return Err(format!("the matrices would have {values} values, and may have {MOST}").into());
-        }
+        let message = format!("the matrices would have {values} values, and may have {MOST}");
+        Invalid::unless(values <= MOST, "dim", message)?;
         let stack = self.stack as u64;
         Ok(Flow::Signal(SignalType {
-            hop: hop(signal.hop, self.stack)?,
+            hop: hop(signal.hop, self.stack).map_err(Invalid::by("stack"))?,
             channels: Some(u16::try_from(self.codebooks).map_err(|error| error.to_string())?),
             planes: 1,
             frames: signal.frames.map(|frames| frames / stack),

@@ -68,7 +68,9 @@ impl Operator for Embed {
         let signal = crate::encoder::clips(inputs)?;
         let model = match inputs.one("model")? {
             Flow::Artifact(artifact) if artifact.format == CHECKPOINT => artifact,
-            other => return Err(format!("`model` expects a {CHECKPOINT}, not {other}").into()),
+            other => {
+                return Err(Invalid::of("model", format!("`model` expects a {CHECKPOINT}, not {other}")));
+            }
         };
         if signal.masking.hides() {
             return Err(
@@ -82,15 +84,15 @@ impl Operator for Embed {
         match signal.sampled()? {
             sampling if sampling == model.sampling => {}
             sampling => {
-                return Err(
-                    format!("the model was trained on {}, the clips are {sampling}", model.sampling).into()
-                );
+                let trained = model.sampling;
+                let message = format!("the model was trained on {trained}, the clips are {sampling}");
+                return Err(Invalid::of("model", message));
             }
         }
         Ok(Flow::Table(vectors::schema(model.width, &signal.drawn)))
     }
 
     fn body(&self) -> Body {
-        Body::Dataset(Arc::new(Worker { resumes: false }))
+        Body::Dataset(Arc::new(Worker { resumes: false, asks: false }))
     }
 }

@@ -291,6 +291,7 @@ fn run(case: &Case, labels: &str, more: &Value) -> Result<(RecordBatch, Vec<Stri
         output: output.clone(),
         state: None,
         threads: 2,
+        shards: None,
     };
     let said = Arc::new(Mutex::new(Vec::new()));
     let messages = said.clone();

@@ -102,6 +102,12 @@ pub struct Train {
     /// What is shuffled.
     #[serde(default)]
     pub unit: Unit,
+    /// Megabytes (2^20) of shards whose clips are shuffled together, 1 to 1048576. Shards come in an order drawn for each epoch, and
+    /// clips within as many of them as that holds, at least one. Of a store behind a URL no more than three times as much is on
+    /// this machine at once; without it, all of it is, and a clip is as likely anywhere in an epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub window: Option<u64>,
     /// The numbers that layers compute with.
     #[serde(default)]
     pub precision: Precision,
@@ -270,7 +276,7 @@ impl Train {
     }
 
     /// What the objective predicts of other stages is there.
-    fn check_sides(&self, inputs: &Inputs<'_>, clips: &SignalType) -> Result<(), String> {
+    fn check_sides(&self, inputs: &Inputs<'_>, clips: &SignalType) -> Result<(), Invalid> {
         let needs: [fn(Needs) -> bool; 2] = [|needs| needs.targets, |needs| needs.features];
         for (port, needs) in SIDES.into_iter().zip(needs) {
             let terms = self.objective.terms();
@@ -278,27 +284,30 @@ impl Train {
             match (inputs.one(port), term) {
                 (Err(_), None) => {}
                 (Err(_), Some(name)) => {
-                    return Err(format!(
-                        "{name} predicts `{port}` of another stage: name it, `{port}: STAGE`"
-                    ));
+                    let message =
+                        format!("{name} predicts `{port}` of another stage: name it, `{port}: STAGE`");
+                    return Err(Invalid::of("objective", message));
                 }
                 (Ok(_), None) => {
                     let name = self.objective.name();
-                    return Err(format!("`{port}` is not used: {name} does not predict it"));
+                    return Err(Invalid::of(
+                        port,
+                        format!("`{port}` is not used: {name} does not predict it"),
+                    ));
                 }
                 (Ok(Flow::Signal(side)), Some(_)) => {
-                    suits(side, clips).map_err(|message| format!("`{port}` {message}"))?;
+                    suits(side, clips).map_err(|message| Invalid::of(port, format!("`{port}` {message}")))?;
                 }
                 (Ok(other), Some(_)) => {
-                    return Err(format!("`{port}` expects what frames have, not {other}"));
+                    return Err(Invalid::of(port, format!("`{port}` expects what frames have, not {other}")));
                 }
             }
         }
         let needs = self.objective.needs();
         if self.mixup.is_some() && (needs.targets || needs.features) {
-            return Err("`mixup` would mix clips, and what other stages give to them not: `batch_mix` keeps that of the \
-                        clip"
-                .into());
+            let message = "`mixup` would mix clips, and what other stages give to them not: `batch_mix` keeps that of the \
+                           clip";
+            return Err(Invalid::of("mixup", message));
         }
         Ok(())
     }
@@ -390,6 +399,7 @@ impl Operator for Train {
         self.check_heads()?;
         self.clip_norm.map_or(Ok(()), |norm| above_zero("clip_norm", norm, f64::MAX))?;
         within("batch", &self.batch, 2..=65536)?;
+        self.window.map_or(Ok(()), |window| within("window", &window, 1..=1_048_576))?;
         within("accumulate", &self.accumulate, 1..=65536)?;
         let one = self.epochs.is_some() != self.steps.is_some();
         Invalid::unless(one, "epochs", "or `steps` has to be set, and not both")?;
@@ -403,14 +413,15 @@ impl Operator for Train {
         let sampling = signal.sampled()?;
         let frames =
             signal.frames.ok_or("expects clips of equal length: segment with `tail: drop` or `pad`")?;
-        self.check_begin(inputs, sampling)?;
-        self.encoder.check_signal(sampling, frames)?;
+        self.check_begin(inputs, sampling).map_err(Invalid::by("init_from"))?;
+        self.encoder.check_signal(sampling, frames).map_err(Invalid::by("encoder"))?;
         if !self.encoder.takes_tokens() {
-            in_time(&signal, &self.encoder.name())?;
+            in_time(&signal, &self.encoder.name()).map_err(Invalid::by("encoder"))?;
         }
-        self.check_targets(&signal, sampling, frames)?;
+        self.check_targets(&signal, sampling, frames).map_err(Invalid::by("objective"))?;
         self.check_sides(inputs, &signal)?;
-        self.check_mixing(&signal)?;
+        let mixing = if self.batch_mix.is_some() { "batch_mix" } else { "mixup" };
+        self.check_mixing(&signal).map_err(Invalid::by(mixing))?;
         self.check_views(signal.views, signal.masking)?;
         let (tokens, width) = (self.encoder.takes_tokens(), self.encoder.width());
         Ok(Flow::Artifact(ArtifactType { format: CHECKPOINT, sampling, tokens, width }))
@@ -421,7 +432,7 @@ impl Operator for Train {
     }
 
     fn body(&self) -> Body {
-        Body::Dataset(Arc::new(Worker { resumes: true }))
+        Body::Dataset(Arc::new(Worker { resumes: true, asks: self.window.is_some() }))
     }
 }
 

@@ -12,6 +12,7 @@ use etude_pipeline::run::{Chain, Instance, Trail};
 use etude_pipeline::store::Counts;
 use tokio_util::sync::CancellationToken;
 
+use super::order::Layout;
 use crate::error::Error;
 
 /// The clips of a job, numbered in the order of items and starts. Each is a row of a shard that can be read alone, or
@@ -20,6 +21,9 @@ pub struct Clips {
     chain: Chain,
     stages: Vec<String>,
     shards: Vec<PathBuf>,
+    bytes: Vec<u64>,
+    /// Whether shards have to be brought here.
+    pub elsewhere: bool,
     /// Rows of a clip.
     rows: u64,
     /// What the chain gives.
@@ -67,6 +71,8 @@ impl Clips {
             chain,
             stages,
             shards: input.shards.clone(),
+            bytes: input.bytes.clone(),
+            elsewhere: input.elsewhere,
             rows: views,
             signal: (*input.signal).clone(),
             items,
@@ -90,8 +96,24 @@ impl Clips {
     }
 
     /// The first clip of each recording and, last, the number of clips.
-    pub fn firsts(&self) -> Vec<u64> {
+    fn firsts(&self) -> Vec<u64> {
         self.items.iter().map(|(first, ..)| *first).chain([self.count]).collect()
+    }
+
+    /// Where the clips lie.
+    pub fn layout(&self) -> Layout {
+        let shards = self.items.iter().map(|(_, shard, _)| *shard).collect();
+        Layout { firsts: self.firsts(), shards, bytes: self.bytes.clone() }
+    }
+
+    /// The file of a shard.
+    pub fn shard(&self, shard: usize) -> Option<&PathBuf> {
+        self.shards.get(shard)
+    }
+
+    /// The shard of a clip.
+    pub fn home(&self, clip: u64) -> Option<usize> {
+        self.items.get(self.item(clip)).map(|(_, shard, _)| *shard)
     }
 
     /// The recording of a clip, by its number.

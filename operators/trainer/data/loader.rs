@@ -1,5 +1,6 @@
 //! Batches, made ahead on threads of their own.
 
+use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
@@ -9,7 +10,8 @@ use etude_pipeline::flow::{Mask, Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
 
 use super::clips::{Clips, Reader};
-use super::order::Order;
+use super::nearby::Nearby;
+use super::order::{Order, Shuffle};
 use super::side::Side;
 use crate::error::Error;
 
@@ -22,6 +24,8 @@ pub struct Plan {
     pub seed: u64,
     pub stage: String,
     pub unit: Unit,
+    /// Bytes of shards whose clips are shuffled together.
+    pub window: Option<u64>,
     /// Clips of a batch, views of a clip, frames of a view.
     pub clips: usize,
     pub views: usize,
@@ -68,27 +72,27 @@ impl<'scope> Loader<'scope> {
     /// Begins to make the batches from number `first` up to `last`.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
-        clips: &'env Clips,
-        sides: &'env [Clips],
+        (clips, sides): (&'env Clips, &'env [Clips]),
         plan: &'env Plan,
         (first, last): (u64, u64),
-        threads: usize,
+        nearby: &'env Nearby<'env>,
     ) -> Self {
-        let threads = threads.max(1);
+        let threads = nearby.threads();
         let (mut queues, mut handles) = (Vec::new(), Vec::new());
-        for thread in 0..threads as u64 {
+        for thread in 0..threads {
             let (sender, queue) = sync_channel(AHEAD);
             queues.push(queue);
             handles.push(scope.spawn(move || {
-                let mut at = None;
-                for number in (first + thread..last).step_by(threads) {
-                    let loaded = plan.load(clips, sides, number, &mut at);
+                let mut at = At { thread, last, nearby, epoch: None };
+                for number in (first + thread as u64..last).step_by(threads) {
+                    let loaded = plan.load((clips, sides), number, &mut at);
                     let failed = loaded.is_err();
                     // Nobody takes them any more: the training has ended.
                     if sender.send(loaded).is_err() || failed {
-                        return;
+                        break;
                     }
                 }
+                nearby.end(thread);
             }));
         }
         Self { queues, next: 0, _threads: handles }
@@ -102,10 +106,21 @@ impl<'scope> Loader<'scope> {
     }
 }
 
+/// Where a thread is.
+struct At<'a> {
+    thread: usize,
+    /// The number behind the last batch.
+    last: u64,
+    nearby: &'a Nearby<'a>,
+    epoch: Option<Epoch>,
+}
+
 /// The epoch that a thread is in.
 struct Epoch {
     number: u64,
     order: Order,
+    /// The window of its last batch.
+    window: usize,
     reader: Reader,
     sides: Vec<Reader>,
 }
@@ -121,24 +136,45 @@ impl Plan {
         shape(self.sampling, rows, self.frames)
     }
 
-    fn load(
+    /// The order of an epoch.
+    fn order(&self, clips: &Clips, epoch: u64) -> Order {
+        let Self { unit, window, seed, stage, .. } = self;
+        Shuffle { unit: *unit, window: *window, seed: *seed, stage, epoch }.order(&clips.layout())
+    }
+
+    /// The epoch of some clips' places, and what is to be read of them is here.
+    fn enter<'a>(
         &self,
-        clips: &Clips,
-        sides: &[Clips],
-        number: u64,
-        at: &mut Option<Epoch>,
-    ) -> Result<Loaded, Error> {
-        let begin = Instant::now();
-        let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
-        if at.as_ref().is_none_or(|at| at.number != epoch) {
-            let order = Order::new(self.unit, &clips.firsts(), self.seed, &self.stage, epoch);
-            let readers = sides.iter().map(|side| side.reader(epoch)).collect::<Result<_, _>>()?;
-            *at = Some(Epoch { number: epoch, order, reader: clips.reader(epoch)?, sides: readers });
-        }
-        let Some(Epoch { order, reader, sides: readers, .. }) = at else {
-            return Err(Error::Input("an epoch has no order".into()));
+        (clips, sides): (&Clips, &[Clips]),
+        epoch: u64,
+        places: RangeInclusive<u64>,
+        at: &'a mut At<'_>,
+    ) -> Result<&'a mut Epoch, Error> {
+        let readers = || sides.iter().map(|side| side.reader(epoch)).collect::<Result<Vec<_>, _>>();
+        let mut entered = match at.epoch.take().filter(|entered| entered.number == epoch) {
+            Some(entered) => entered,
+            None => {
+                let (order, reader) = (self.order(clips, epoch), clips.reader(epoch)?);
+                let window = order.window(*places.start());
+                Epoch { number: epoch, order, window, reader, sides: readers()? }
+            }
         };
-        let chosen: Vec<u64> = (place..place + self.clips as u64).map(|place| order.at(place)).collect();
+        let (first, last) = (entered.order.window(*places.start()), entered.order.window(*places.end()));
+        let next = || ((epoch + 1) * self.per_epoch < at.last).then(|| self.order(clips, epoch + 1));
+        at.nearby.enter(at.thread, (epoch, &entered.order), first..=last, next)?;
+        if clips.elsewhere && first != entered.window {
+            // What was open of shards that are let go would keep their room on the disk.
+            (entered.window, entered.reader, entered.sides) = (first, clips.reader(epoch)?, readers()?);
+        }
+        Ok(at.epoch.insert(entered))
+    }
+
+    fn load(&self, data: (&Clips, &[Clips]), number: u64, at: &mut At<'_>) -> Result<Loaded, Error> {
+        let ((clips, sides), begin) = (data, Instant::now());
+        let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
+        let places = place..=place + self.clips as u64 - 1;
+        let Epoch { order, reader, sides: readers, .. } = self.enter(data, epoch, places.clone(), at)?;
+        let chosen: Vec<u64> = places.map(|place| order.at(place)).collect();
         let mut loaded = Loaded {
             values: vec![0.0; self.views * self.clips * self.values()],
             items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),

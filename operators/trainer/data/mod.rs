@@ -2,9 +2,11 @@
 
 mod clips;
 mod loader;
+mod nearby;
 mod order;
 mod side;
 
 pub use clips::{Clips, Signal, add};
 pub use loader::{Loaded, Loader, Plan, shape};
+pub use nearby::Nearby;
 pub use side::Side;

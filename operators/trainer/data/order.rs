@@ -49,6 +49,26 @@ fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
+/// What there is to be ordered.
+pub struct Layout {
+    /// The first clip of each recording and, last, the number of clips.
+    pub firsts: Vec<u64>,
+    /// The shard that each recording is in.
+    pub shards: Vec<usize>,
+    /// Bytes of each shard.
+    pub bytes: Vec<u64>,
+}
+
+/// What an order depends on, beside the clips.
+pub struct Shuffle<'a> {
+    pub unit: Unit,
+    /// Bytes of shards whose clips are shuffled together; all unless given.
+    pub window: Option<u64>,
+    pub seed: u64,
+    pub stage: &'a str,
+    pub epoch: u64,
+}
+
 /// The order of an epoch.
 pub enum Order {
     /// Clips on their own.
@@ -61,21 +81,42 @@ pub enum Order {
         firsts: Vec<u64>,
         clips: Vec<Permutation>,
     },
+    /// Some shards, and then others.
+    Windows(Vec<Window>),
 }
 
-impl Order {
-    /// The order of an epoch. `firsts` has the first clip of each recording and, last, the number of clips.
-    pub fn new(unit: Unit, firsts: &[u64], seed: u64, stage: &str, epoch: u64) -> Self {
-        let count = firsts.last().copied().unwrap_or(0);
-        let (seed, epoch) = (seed.to_le_bytes(), epoch.to_le_bytes());
-        let key = |more: &[u8], count: u64| {
-            Permutation::keyed(count, &[b"shuffle", &seed, stage.as_bytes(), &epoch, more])
-        };
-        if unit == Unit::Clip {
-            return Self::Clips(key(b"", count));
+/// Shards whose clips are shuffled together.
+pub struct Window {
+    pub shards: Vec<usize>,
+    /// How many clips come before.
+    before: u64,
+    /// The first clip of each recording, and which it is among all clips.
+    firsts: Vec<(u64, u64)>,
+    order: Order,
+}
+
+impl Shuffle<'_> {
+    /// The order of an epoch.
+    pub fn order(&self, layout: &Layout) -> Order {
+        match self.window {
+            None => self.together(&layout.firsts, &[]),
+            Some(bytes) => Order::Windows(self.windows(layout, bytes)),
+        }
+    }
+
+    fn permutation(&self, count: u64, more: &[u8], part: &[u8]) -> Permutation {
+        let (seed, epoch) = (self.seed.to_le_bytes(), self.epoch.to_le_bytes());
+        let key = [b"shuffle".as_slice(), &seed, self.stage.as_bytes(), &epoch, more, part];
+        Permutation::keyed(count, &key[..if part.is_empty() { 5 } else { 6 }])
+    }
+
+    /// All of some clips in one order, that of a part.
+    fn together(&self, firsts: &[u64], part: &[u8]) -> Order {
+        if self.unit == Unit::Clip {
+            return Order::Clips(self.permutation(firsts.last().copied().unwrap_or(0), b"", part));
         }
         let items = firsts.len().saturating_sub(1) as u64;
-        let shuffled = key(b"items", items);
+        let shuffled = self.permutation(items, b"items", part);
         let mut before = 0;
         let mut places = Vec::with_capacity(items as usize);
         for place in 0..items {
@@ -84,10 +125,50 @@ impl Order {
             before += firsts[item as usize + 1] - firsts[item as usize];
         }
         let clips = firsts.windows(2).enumerate();
-        let clips = clips.map(|(item, pair)| key(&item.to_le_bytes(), pair[1] - pair[0])).collect();
-        Self::Items { places, firsts: firsts.to_vec(), clips }
+        let clips = clips
+            .map(|(item, pair)| self.permutation(pair[1] - pair[0], &item.to_le_bytes(), part))
+            .collect();
+        Order::Items { places, firsts: firsts.to_vec(), clips }
     }
 
+    /// Shards in an order that is drawn, as many together as have so many bytes, at least one.
+    fn windows(&self, layout: &Layout, most: u64) -> Vec<Window> {
+        let mut items = vec![Vec::new(); layout.bytes.len()];
+        layout.shards.iter().enumerate().for_each(|(item, shard)| items[*shard].push(item));
+        let drawn = self.permutation(layout.bytes.len() as u64, b"shards", &[]);
+        let mut groups: Vec<(u64, Vec<usize>)> = Vec::new();
+        for place in 0..layout.bytes.len() as u64 {
+            let shard = drawn.at(place) as usize;
+            let bytes = layout.bytes[shard];
+            match groups.last_mut() {
+                _ if items[shard].is_empty() => {}
+                Some((sum, shards)) if *sum + bytes <= most => {
+                    *sum += bytes;
+                    shards.push(shard);
+                }
+                _ => groups.push((bytes, vec![shard])),
+            }
+        }
+        let mut before = 0;
+        let window = |(number, (_, shards)): (u64, (u64, Vec<usize>))| {
+            let mut own: Vec<usize> = shards.iter().flat_map(|shard| &items[*shard]).copied().collect();
+            own.sort_unstable();
+            let mut count = 0;
+            let mut firsts = Vec::with_capacity(own.len());
+            for item in own {
+                firsts.push((count, layout.firsts[item]));
+                count += layout.firsts[item + 1] - layout.firsts[item];
+            }
+            let local: Vec<u64> = firsts.iter().map(|(first, _)| *first).chain([count]).collect();
+            let order = self.together(&local, &number.to_le_bytes());
+            before += count;
+            Window { shards, before: before - count, firsts, order }
+        };
+        (0..).zip(groups).map(window).collect()
+    }
+}
+
+impl Order {
     /// The clip at a place.
     pub fn at(&self, place: u64) -> u64 {
         match self {
@@ -97,13 +178,36 @@ impl Order {
                 let (item, before) = places[at];
                 firsts[item as usize] + clips[item as usize].at(place - before)
             }
+            Self::Windows(windows) => {
+                let Window { before, firsts, order, .. } = &windows[self.window(place)];
+                let clip = order.at(place - before);
+                let item = firsts.partition_point(|(first, _)| *first <= clip).saturating_sub(1);
+                firsts[item].1 + clip - firsts[item].0
+            }
         }
+    }
+
+    /// The windows, in order; none where all is shuffled together.
+    pub fn windows(&self) -> &[Window] {
+        match self {
+            Self::Windows(windows) => windows,
+            _ => &[],
+        }
+    }
+
+    /// The window that a place is in.
+    pub fn window(&self, place: u64) -> usize {
+        self.windows().partition_point(|window| window.before <= place).saturating_sub(1)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn layout(firsts: &[u64], shards: &[usize], bytes: &[u64]) -> Layout {
+        Layout { firsts: firsts.to_vec(), shards: shards.to_vec(), bytes: bytes.to_vec() }
+    }
 
     fn all(order: &Order, count: u64) -> Vec<u64> {
         (0..count).map(|place| order.at(place)).collect()
@@ -135,7 +239,10 @@ mod tests {
 
     #[test]
     fn every_epoch_seed_and_stage_has_its_own_order() {
-        let order = |seed, stage, epoch| all(&Order::new(Unit::Clip, &[0, 40, 100], seed, stage, epoch), 100);
+        let order = |seed, stage, epoch| {
+            let shuffle = Shuffle { unit: Unit::Clip, window: None, seed, stage, epoch };
+            all(&shuffle.order(&layout(&[0, 40, 100], &[0, 0], &[1])), 100)
+        };
         let first = order(1, "model", 0);
         assert_eq!(first, order(1, "model", 0));
         for other in [order(1, "model", 1), order(2, "model", 0), order(1, "other", 0)] {
@@ -146,13 +253,53 @@ mod tests {
     #[test]
     fn clips_of_a_recording_stay_together() {
         let firsts = [0, 3, 3, 10, 11, 25];
-        let clips = all(&Order::new(Unit::Item, &firsts, 1, "model", 0), 25);
+        let items = |epoch| {
+            let shuffle = Shuffle { unit: Unit::Item, window: None, seed: 1, stage: "model", epoch };
+            all(&shuffle.order(&layout(&firsts, &[0; 5], &[1])), 25)
+        };
+        let clips = items(0);
         let mut sorted = clips.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..25).collect::<Vec<_>>());
         let item = |clip: u64| firsts.partition_point(|first| *first <= clip) - 1;
         let changes = clips.windows(2).filter(|pair| item(pair[0]) != item(pair[1])).count();
         assert_eq!(changes, 3, "{clips:?}");
-        assert_ne!(clips, all(&Order::new(Unit::Item, &firsts, 1, "model", 1), 25));
+        assert_ne!(clips, items(1));
+    }
+
+    #[test]
+    fn shards_come_window_by_window() {
+        // Seven recordings in four shards, of which one is empty and one larger than a window.
+        let firsts = [0, 3, 3, 10, 11, 25, 26, 40];
+        let layout = layout(&firsts, &[0, 1, 3, 0, 3, 1, 4], &[40, 30, 5, 200, 30]);
+        let item = |clip: u64| firsts.partition_point(|first| *first <= clip) - 1;
+        let mut first_shards = std::collections::BTreeSet::new();
+        for (unit, epoch) in [Unit::Clip, Unit::Item]
+            .into_iter()
+            .zip([0, 20])
+            .flat_map(|(unit, from)| (from..from + 20).map(move |epoch| (unit, epoch)))
+        {
+            let shuffle = Shuffle { unit, window: Some(100), seed: 1, stage: "model", epoch };
+            let order = shuffle.order(&layout);
+            let clips = all(&order, 40);
+            let mut sorted = clips.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..40).collect::<Vec<_>>());
+            // Each shard in one window, none beyond what it may hold.
+            let mut shards: Vec<usize> =
+                order.windows().iter().flat_map(|window| window.shards.clone()).collect();
+            first_shards.insert(shards[0]);
+            shards.sort_unstable();
+            assert_eq!(shards, [0, 1, 3, 4]);
+            for window in order.windows() {
+                let bytes: u64 = window.shards.iter().map(|shard| layout.bytes[*shard]).sum();
+                assert!(bytes <= 100 || window.shards == [3]);
+            }
+            for (place, clip) in (0..).zip(&clips) {
+                let home = layout.shards[item(*clip)];
+                assert!(order.windows()[order.window(place)].shards.contains(&home));
+            }
+        }
+        assert_eq!(first_shards.len(), 4, "which shard comes first is drawn");
     }
 }

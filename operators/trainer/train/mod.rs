@@ -11,13 +11,13 @@ use etude_learning::train::{SIDES, Train};
 use etude_pipeline::operator::{ChainReport, DatasetInput, DatasetJob, Link, SignalInput};
 use tch::Tensor;
 
-use crate::data::{Clips, Loader, add};
+use crate::data::{Clips, Loader, Nearby, add};
 use crate::error::Error;
 use crate::rebuild::{Description, INITIAL, TEACHER, TRAINED, save};
 use crate::state::{FORMAT, Rest, State};
 use crate::torch::named;
 use crate::watch::{Collapse, Metrics, TensorBoard};
-use crate::{parameters, say, state, stop};
+use crate::{hear, parameters, say, state};
 
 use live::Live;
 use measured::Measured;
@@ -34,6 +34,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
         return Err(Error::Input("train reads signals".into()));
     };
     let clips = Clips::open(input, job.seed)?;
+    let nearby = Nearby::new(&clips, job.threads.max(1))?;
     let (mut ports, mut sides) = (Vec::new(), Vec::new());
     for port in SIDES {
         if let Some(DatasetInput::Signal(side)) = job.inputs(port).first() {
@@ -50,7 +51,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     std::thread::scope(|scope| {
         // It ends when its batches are taken no more: it is dropped before the scope waits for its threads.
         let batches = (first, last);
-        let mut loader = Loader::start(scope, &clips, &sides, &setting.plan, batches, setting.loaders);
+        let mut loader = Loader::start(scope, (&clips, &sides), &setting.plan, batches, &nearby);
         progress.run(&setting, &mut trainer, &mut loader)
     })?;
     progress.metrics.write(&job.output.join("metrics.parquet"))?;
@@ -168,7 +169,7 @@ impl<'a> Progress<'a> {
             if self.steps.is_multiple_of(setting.per_epoch) {
                 self.end_epoch(setting, trainer)?;
             }
-            let stop = stop::asked();
+            let stop = hear::stop();
             let due = self.live.save_is_due(Duration::from_secs_f64(setting.train.save));
             if (due || stop) && self.steps < setting.total {
                 self.keep(setting, trainer)?;

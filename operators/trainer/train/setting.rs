@@ -28,8 +28,6 @@ pub struct Setting {
     pub width: usize,
     /// The stages of the data path, as its report has them.
     pub stages: Vec<String>,
-    /// Threads that make batches.
-    pub loaders: usize,
     /// The file of weights to begin with.
     pub init: Option<PathBuf>,
 }
@@ -65,6 +63,7 @@ impl Setting {
             seed: job.seed,
             stage: job.stage.clone(),
             unit: train.unit,
+            window: train.window.map(|megabytes| megabytes << 20),
             clips: train.batch,
             views,
             frames,
@@ -85,7 +84,6 @@ impl Setting {
             total,
             width: train.encoder.width(),
             stages: std::iter::once(clips).chain(beside.1).flat_map(Clips::stages).collect(),
-            loaders: job.threads.max(1),
             init,
             train,
         })

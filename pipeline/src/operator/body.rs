@@ -1,5 +1,6 @@
 //! What does an operator's work.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -237,6 +238,11 @@ pub trait Dataset: Send + Sync {
     fn resumes(&self) -> bool {
         false
     }
+
+    /// Whether it asks for the shards at `from` when it needs them, by `job.shards`. Others find all of them here.
+    fn asks(&self) -> bool {
+        false
+    }
 }
 
 /// What the item operators that a dataset operator ran did, in the order of its inputs' chains.
@@ -258,6 +264,17 @@ pub struct Link {
     pub sides: Vec<(String, Vec<DatasetInput>)>,
 }
 
+/// Brings shards to this machine, and lets them go.
+pub trait Bring: fmt::Debug + Send + Sync {
+    /// Brings one; waits until it is here.
+    ///
+    /// Errors: it cannot be had, or is not what was written.
+    fn bring(&self, shard: &Path) -> Result<(), Error>;
+
+    /// Lets one go that was brought: it may be asked for again.
+    fn release(&self, shard: &Path);
+}
+
 /// What a dataset operator gets. It can be sent to another process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DatasetJob {
@@ -272,6 +289,9 @@ pub struct DatasetJob {
     /// A folder that outlives a run that is killed, where the operator resumes: what it left is there again.
     pub state: Option<PathBuf>,
     pub threads: usize,
+    /// Whom to ask for shards of what is `elsewhere`.
+    #[serde(skip)]
+    pub shards: Option<Arc<dyn Bring>>,
 }
 
 impl DatasetJob {
@@ -323,6 +343,10 @@ pub struct SignalInput {
     pub stage: String,
     /// The shards.
     pub shards: Vec<PathBuf>,
+    /// Bytes of each.
+    pub bytes: Vec<u64>,
+    /// Whether each has to be brought here before it is read.
+    pub elsewhere: bool,
     /// The items in the order of their keys: which shard, the first row, the number of rows. How the
     /// items are spread over shards must not matter.
     pub items: Vec<(usize, u64, u64)>,

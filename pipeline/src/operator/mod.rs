@@ -20,8 +20,8 @@ use crate::flow::Flow;
 use crate::random::{Key, Random};
 
 pub use body::{
-    Body, ChainReport, Dataset, DatasetInput, DatasetJob, Item, Link, Map, Output, Read, Scan, SignalInput,
-    Sink, SinkRows, Stamp, Step, Stop, Storage, Survey, Tabulate,
+    Body, Bring, ChainReport, Dataset, DatasetInput, DatasetJob, Item, Link, Map, Output, Read, Scan,
+    SignalInput, Sink, SinkRows, Stamp, Step, Stop, Storage, Survey, Tabulate,
 };
 pub use table::{Declaration, Kind, Table};
 
@@ -117,6 +117,11 @@ impl Invalid {
     /// Of a parameter or a port.
     pub fn of(parameter: &str, message: impl Into<String>) -> Self {
         Self { parameter: parameter.to_owned(), message: message.into() }
+    }
+
+    /// The same of what someone else says of it.
+    pub fn by<M: Into<String>>(parameter: &str) -> impl Fn(M) -> Self {
+        move |message| Self::of(parameter, message)
     }
 
     /// An error unless `condition` holds.

@@ -15,6 +15,7 @@ use datafusion_physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt};
 
 use super::before::Before;
+use super::bring::Shards;
 use super::bucket::{Progress, Shared};
 use super::budget::Budget;
 use super::chain::Chain;
@@ -378,14 +379,24 @@ impl Engine {
         let scratch = self.store.scratch()?;
         let output = scratch.path().join("output");
         std::fs::create_dir(&output).map_err(Error::io(&output))?;
-        let heads = unit.heads().filter_map(|head| known.snapshots.get(&head));
+        let asked = unit.asked().filter(|_| dataset.asks() && self.store.copies());
+        let heads = unit.heads().filter(|head| asked != Some(*head));
+        let heads = heads.filter_map(|head| known.snapshots.get(&head));
         self.vouch(&known.vouched, heads.flat_map(|head| &head.files))?;
         let mut inputs = Vec::new();
         for (port, feeds) in &unit.feeds {
-            let feeds =
-                feeds.iter().map(|feed| self.input(pipeline, feed, known)).collect::<Result<_, _>>()?;
-            inputs.push(((*port).to_owned(), feeds));
+            let input = |feed: &Feed| {
+                let mut input = self.input(pipeline, feed, known)?;
+                if let DatasetInput::Signal(signal) = &mut input {
+                    signal.elsewhere = asked == Some(feed.head);
+                }
+                Ok::<_, Error>(input)
+            };
+            inputs.push(((*port).to_owned(), feeds.iter().map(input).collect::<Result<_, _>>()?));
         }
+        let shards = asked.and_then(|head| known.snapshots.get(&head));
+        let shards =
+            shards.map(|read| Arc::new(Shards::new(&self.store, std::iter::once(read), &self.cancel)) as _);
         let state = self.state(dataset.as_ref(), resolved, self.again(pipeline, unit) != Again::Nothing)?;
         let job = DatasetJob {
             stage: stage.name.clone(),
@@ -396,6 +407,7 @@ impl Engine {
             output,
             state: state.as_ref().map(|state| state.path().to_owned()),
             threads: self.options.threads,
+            shards,
         };
         let (store, reporter, cancel) = (self.store.clone(), self.reporter.clone(), self.cancel.clone());
         let (fingerprint, digest) = (resolved.fingerprint.clone(), resolved.inputs.clone());
@@ -494,6 +506,8 @@ impl Engine {
                     _ => Box::new(signal.clone()),
                 },
                 shards: files,
+                bytes: snapshot.files.iter().map(|file| file.bytes).collect(),
+                elsewhere: false,
                 items: snapshot.items.iter().map(|entry| (entry.file, entry.first, entry.rows)).collect(),
                 store: head.link(),
                 chain: self.links(pipeline, &feed.chain, known)?,

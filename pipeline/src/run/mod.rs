@@ -2,6 +2,7 @@
 
 mod ahead;
 mod before;
+mod bring;
 mod bucket;
 mod budget;
 mod chain;

@@ -83,6 +83,13 @@ impl Unit {
         self.feeds().map(|feed| feed.head).chain(self.sides.iter().copied())
     }
 
+    /// The kept stage whose shards a dataset operator asks for when it needs them: nothing else that it reads comes from
+    /// there, but for what lies beside its main input in the same shards.
+    pub fn asked(&self) -> Option<usize> {
+        let head = self.feeds.iter().find(|(port, _)| *port == "from")?.1.first()?.head;
+        (!self.sides.contains(&head)).then_some(head)
+    }
+
     fn find_sides(&self, pipeline: &Pipeline) -> Result<Vec<usize>, Error> {
         let mut sides = Vec::new();
         for &at in self.feeds().flat_map(|feed| &feed.chain) {

@@ -73,7 +73,8 @@ impl Voucher {
     }
 }
 
-fn vouch<'a>(
+/// The same where there is no engine.
+pub fn vouch<'a>(
     store: &Store,
     vouched: &Vouched,
     files: impl Iterator<Item = &'a StoredFile>,

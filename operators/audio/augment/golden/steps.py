@@ -61,6 +61,7 @@ reverbs = [(reverb(*percent), reverberated(*percent)) for percent in [(50, 50, 1
 
 steps = [
     *filters(12),
+    *filters(18),
     *filters(24),
     *filters(60),
     ({"gain": {"p": 1, "db": [-7, -7]}}, Gain(-7, -7, p=1.0)(signal, RATE)),

@@ -93,7 +93,7 @@ fn a_step_needs_its_stage_and_a_stage_its_step() {
         }
     };
     for (step, port) in [("background", "background"), ("impulse", "impulses")] {
-        let chain = json!([{"gain": {}}, {"one_of": {"of": [{step: {}}]}}]);
+        let chain = json!([{"gain": {}}, {"one_of": {"of": [{step: {}}, {"polarity": {}}]}}]);
         let right = clips(RATE, 1);
         assert_eq!(output(chain.clone(), port, Some(&right)), (String::new(), String::new()));
         let (parameter, message) = output(chain.clone(), port, None);

@@ -52,6 +52,8 @@ fn input(shards: Vec<PathBuf>, items: Vec<(usize, u64, u64)>) -> DatasetInput {
     DatasetInput::Signal(SignalInput {
         stage: "noises".into(),
         shards,
+        bytes: Vec::new(),
+        elsewhere: false,
         items,
         views: 1,
         signal: Box::new(SignalType::audio(None, None, Unit::Clip)),
