@@ -263,19 +263,23 @@ fn killed_at_any_moment_a_store_behind_a_url_is_whole() {
     assert!(text(&mut on(folder, "two", endpoint, &["verify"])).contains(" 0 damaged"));
 }
 
-/// Bytes of the shards in a folder, while files come and go.
-fn shards_in(folder: &Path) -> u64 {
+/// The files in a folder and their bytes, while files come and go.
+fn files_in(folder: &Path) -> Vec<(PathBuf, u64)> {
     let entries =
         std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let bytes = |path: PathBuf| match path.is_dir() {
-        true if path.ends_with("marks") => 0,
-        true => shards_in(&path),
-        false if path.extension().is_some_and(|kind| kind == "parquet") => {
-            std::fs::metadata(&path).map_or(0, |found| found.len())
-        }
-        false => 0,
+    let files = |path: PathBuf| match path.is_dir() {
+        true => files_in(&path),
+        false => std::fs::metadata(&path).map(|found| (path, found.len())).into_iter().collect(),
     };
-    entries.map(bytes).sum()
+    entries.flat_map(files).collect()
+}
+
+/// Bytes of the shards in a folder.
+fn shards_in(folder: &Path) -> u64 {
+    let shard = |path: &Path| {
+        path.extension().is_some_and(|kind| kind == "parquet") && !path.iter().any(|part| part == "marks")
+    };
+    files_in(folder).into_iter().filter(|(path, _)| shard(path)).map(|(_, bytes)| bytes).sum()
 }
 
 #[test]
@@ -288,6 +292,7 @@ fn a_training_has_few_shards_here_at_a_time() {
     }
     let yaml = r#"
 seed: 7
+vars: {epochs: 3}
 stages:
   files:  {op: scan, path: music}
   audio:  {op: decode, channels: mono}
@@ -302,9 +307,10 @@ stages:
     objective: {nt_xent: {}}
     projector: {hidden: 32, outputs: 16}
     batch: 8
-    epochs: 3
+    epochs: "${epochs}"
     window: 1
     device: cpu
+    save: 1
 "#;
     std::fs::write(folder.join("p.yaml"), yaml).unwrap();
     let endpoint = &server.endpoint;
@@ -329,7 +335,26 @@ stages:
         let paths = text(command);
         std::fs::read(folder.join(paths.lines().find(|path| model(path)).unwrap())).unwrap()
     };
+    assert!(shards_in(&folder.join("two/stores")) < 1 << 20, "what has come is gone");
     let trained = weights(&mut on(folder, "two", endpoint, &["path", "p.yaml", "model"]));
+
+    // A run that is killed goes on where it was.
+    let longer = ["--set", "epochs=12"];
+    let arguments = [&["run", "p.yaml"][..], &longer].concat();
+    let mut run = on(folder, "three", endpoint, &arguments);
+    let mut running = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let saved =
+        || files_in(&folder.join("three")).iter().any(|(path, _)| path.ends_with("state.safetensors"));
+    while !saved() && running.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.kill().unwrap();
+    assert!(!running.wait().unwrap().success(), "it ended before it was killed");
+    finished(&mut on(folder, "three", endpoint, &arguments));
+    let path = [&["path", "p.yaml", "model"][..], &longer].concat();
+    let resumed = weights(&mut on(folder, "three", endpoint, &path));
+    finished(etude(folder).args(&arguments).args(["--store", "here"]));
+    assert!(weights(etude(folder).args(&path).args(["--store", "here"])) == resumed);
 
     // What was here before stays, and where the shards are makes no difference.
     finished(&mut on(folder, "one", endpoint, &["run", "p.yaml", "--force", "model"]));
@@ -337,7 +362,11 @@ stages:
     assert!(weights(&mut on(folder, "one", endpoint, &["path", "p.yaml", "model"])) == trained);
     finished(etude(folder).args(["run", "p.yaml", "--store", "here"]));
     assert!(weights(etude(folder).args(["path", "p.yaml", "model", "--store", "here"])) == trained);
-    // Without a window another order is drawn.
+    // In other shards the same clips come in another order; without a window as well.
+    let larger = yaml.replace("megabytes: 1", "megabytes: 2");
+    std::fs::write(folder.join("p.yaml"), larger).unwrap();
+    finished(etude(folder).args(["run", "p.yaml", "--store", "here"]));
+    assert!(weights(etude(folder).args(["path", "p.yaml", "model", "--store", "here"])) != trained);
     let whole = yaml.replace("    window: 1\n", "");
     std::fs::write(folder.join("p.yaml"), whole).unwrap();
     finished(etude(folder).args(["run", "p.yaml", "--store", "here"]));

@@ -1,16 +1,16 @@
 //! Starts the worker program and passes on what it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use etude_pipeline::Error;
 use etude_pipeline::event::{Event, Reporter};
-use etude_pipeline::operator::{ChainReport, Dataset, DatasetJob};
+use etude_pipeline::operator::{Bring, ChainReport, Dataset, DatasetJob};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -129,29 +129,73 @@ impl Input {
     /// Writes a line. A worker that ended already says why on its way out.
     fn line(&self, what: &impl Serialize) -> Result<(), Error> {
         let line = serde_json::to_string(what)?;
-        if let Some(stdin) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(stdin) = lock(&self.0).as_mut() {
             let _ = writeln!(stdin, "{line}");
         }
         Ok(())
     }
 }
 
-/// Threads that bring the shards that are sent to them, and tell the worker. They end when nobody sends any more.
-fn bringers(job: &DatasetJob, input: &Input) -> mpsc::Sender<PathBuf> {
-    let (sender, shards) = mpsc::channel::<PathBuf>();
-    let shards = Arc::new(Mutex::new(shards));
-    for own in std::iter::repeat_n(job.shards.clone(), BRINGING).flatten() {
-        let (input, shards) = (input.clone(), shards.clone());
-        std::thread::spawn(move || {
-            loop {
-                let next = shards.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok(path) = next else { return };
-                let wrong = own.bring(&path).err().map(|error| error.to_string());
-                let _ = input.line(&Tell::Shard { path, wrong });
-            }
-        });
+/// Shards that the worker asks for, which threads bring.
+struct Shards {
+    queue: mpsc::Sender<PathBuf>,
+    /// Those that it has not let go.
+    wanted: Arc<Mutex<HashSet<PathBuf>>>,
+    job: Option<Arc<dyn Bring>>,
+}
+
+impl Shards {
+    fn begin(job: &DatasetJob, input: &Input) -> Self {
+        let (queue, asked) = mpsc::channel::<PathBuf>();
+        let (asked, wanted) = (Arc::new(Mutex::new(asked)), Arc::new(Mutex::default()));
+        let shards = Self { queue, wanted, job: job.shards.clone() };
+        for _ in 0..BRINGING {
+            let Some(job) = shards.job.clone() else { break };
+            let (input, asked, wanted) = (input.clone(), asked.clone(), shards.wanted.clone());
+            std::thread::spawn(move || {
+                loop {
+                    let next = lock(&asked).recv();
+                    let Ok(path) = next else { return };
+                    if !lock(&wanted).contains(&path) {
+                        continue;
+                    }
+                    let brought = job.bring(&path);
+                    if !lock(&wanted).contains(&path) {
+                        job.release(&path);
+                    } else if !matches!(brought, Err(Error::Cancelled)) {
+                        let wrong = brought.err().map(|error| error.to_string());
+                        let _ = input.line(&Tell::Shard { path, wrong });
+                    }
+                }
+            });
+        }
+        shards
     }
-    sender
+
+    fn bring(&self, paths: Vec<PathBuf>) {
+        for path in paths {
+            lock(&self.wanted).insert(path.clone());
+            let _ = self.queue.send(path);
+        }
+    }
+
+    fn release(&self, paths: &[PathBuf]) {
+        for path in paths {
+            lock(&self.wanted).remove(path);
+            self.job.iter().for_each(|job| job.release(path));
+        }
+    }
+}
+
+/// What is left of the queue is nobody's any more.
+impl Drop for Shards {
+    fn drop(&mut self) {
+        lock(&self.wanted).clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Dataset for Worker {
@@ -183,7 +227,7 @@ impl Dataset for Worker {
         // It stays open: the worker ends with this program, however that ends.
         let input = Input(Arc::new(Mutex::new(stdin)));
         input.line(job)?;
-        let bring = bringers(job, &input);
+        let shards = Shards::begin(job, &input);
         let errors = std::thread::spawn(move || {
             let mut text = String::new();
             if let Some(mut stderr) = stderr {
@@ -239,11 +283,8 @@ impl Dataset for Worker {
                 Ok(Say::Progress { items, total, seconds }) => {
                     reporter(Event::Progress { stage: stage.clone(), items, total, seconds });
                 }
-                Ok(Say::Bring { shards }) => shards.into_iter().for_each(|shard| drop(bring.send(shard))),
-                Ok(Say::Release { shards }) => {
-                    let own = job.shards.iter();
-                    own.for_each(|own| shards.iter().for_each(|shard| own.release(shard)));
-                }
+                Ok(Say::Bring { shards: asked }) => shards.bring(asked),
+                Ok(Say::Release { shards: left }) => shards.release(&left),
                 Ok(Say::Done { report }) => return Ok(report),
                 Ok(Say::Failed { message }) => return Err(Error::stage(stage, message)),
                 Err(_) => {

@@ -1,17 +1,17 @@
 //! What comes from the program that started this one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etude_learning::worker::Tell;
 
 static STOP: AtomicBool = AtomicBool::new(false);
-/// Shards that are here, and why others cannot be.
-static SHARDS: Mutex<Option<HashMap<PathBuf, Option<String>>>> = Mutex::new(None);
+/// Shards that are asked for: whether each is here, or why it cannot be.
+static SHARDS: Mutex<BTreeMap<PathBuf, Option<Result<(), String>>>> = Mutex::new(BTreeMap::new());
 static CHANGED: Condvar = Condvar::new();
 
 /// Listens. When the program that started this one ends, this one ends as well.
@@ -22,8 +22,9 @@ pub fn listen() {
             match serde_json::from_str(&line) {
                 Ok(Tell::Stop) => STOP.store(true, Ordering::Relaxed),
                 Ok(Tell::Shard { path, wrong }) => {
-                    let mut shards = SHARDS.lock().unwrap_or_else(PoisonError::into_inner);
-                    shards.get_or_insert_default().insert(path, wrong);
+                    if let Some(asked) = shards().get_mut(&path) {
+                        *asked = Some(wrong.map_or(Ok(()), Err));
+                    }
                 }
                 Err(_) => {}
             }
@@ -39,25 +40,34 @@ pub fn stop() -> bool {
     STOP.load(Ordering::Relaxed)
 }
 
+fn shards() -> MutexGuard<'static, BTreeMap<PathBuf, Option<Result<(), String>>>> {
+    SHARDS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A shard is asked for.
+pub fn expect(shard: &Path) {
+    shards().insert(shard.to_owned(), None);
+}
+
+/// A shard is let go: what is said of it counts no more.
+pub fn forget(shard: &Path) {
+    shards().remove(shard);
+}
+
 /// Waits until a shard that was asked for is here.
 ///
 /// Errors: it cannot be had, or the end was asked for.
 pub fn wait(shard: &Path) -> Result<(), String> {
-    let mut shards = SHARDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shards = shards();
     loop {
-        match shards.as_ref().and_then(|shards| shards.get(shard)) {
-            Some(None) => return Ok(()),
-            Some(Some(wrong)) => return Err(wrong.clone()),
-            None if stop() => return Err("it was ended".into()),
-            None => {
+        match shards.get(shard).cloned() {
+            Some(Some(said)) => return said,
+            Some(None) if !stop() => {
                 let waited = CHANGED.wait_timeout(shards, Duration::from_millis(200));
                 shards = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
+            Some(None) => return Err("the run was ended".into()),
+            None => return Err(format!("{} was not asked for", shard.display())),
         }
     }
-}
-
-/// A shard is let go: what was said of it counts no more.
-pub fn forget(shard: &Path) {
-    SHARDS.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(|shards| shards.remove(shard));
 }

@@ -1,6 +1,8 @@
 mod font;
 mod stops;
 
+use std::sync::Arc;
+
 use etude_pipeline::flow::{Block, Header};
 use etude_pipeline::operator::{Context, Item};
 use serde_json::{Value, json};
@@ -236,6 +238,21 @@ fn a_program_and_a_transposition_are_drawn_for_each_item_and_kept() {
         assert!(all.iter().any(|drawn| drawn[1] == transpose), "{all:?}");
     }
     assert!(case.play_with(json!({}), context(1 << 20)).signals[0].0.drawn.is_empty());
+    // Stages draw each for itself, and so do items.
+    let parameters = || json!({"programs": [0, 1], "transpose": [-12, 12]});
+    let of = |case: &Case, stage: &str| {
+        let context = Context { stage: Arc::from(stage), ..context(1 << 20) };
+        numbers(&case.play_with(parameters(), context).signals[0].0)
+    };
+    let stages: std::collections::BTreeSet<_> =
+        ["a", "b", "c", "d"].map(|stage| format!("{:?}", of(&case, stage))).into();
+    let mut case = case;
+    let mut items = std::collections::BTreeSet::new();
+    for key in ["a.mid", "b.mid", "c.mid", "d.mid"] {
+        case.item.key = Arc::from(key);
+        items.insert(format!("{:?}", of(&case, "a")));
+    }
+    assert!(stages.len() > 2 && items.len() > 2, "{stages:?} {items:?}");
 }
 
 #[test]

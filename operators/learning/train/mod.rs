@@ -103,8 +103,8 @@ pub struct Train {
     #[serde(default)]
     pub unit: Unit,
     /// Megabytes (2^20) of shards whose clips are shuffled together, 1 to 1048576. Shards come in an order drawn for each epoch, and
-    /// clips within as many of them as that holds, at least one. Of a store behind a URL no more than three times as much is on
-    /// this machine at once; without it, all of it is, and a clip is as likely anywhere in an epoch.
+    /// clips within as many of them as that holds, at least one. Of a store behind a URL about three times as much is
+    /// brought to this machine at once; without it, all of it is, and a clip is as likely anywhere in an epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_048_576))]
     pub window: Option<u64>,

@@ -1,6 +1,7 @@
 //! Batches, made ahead on threads of their own.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
@@ -11,7 +12,8 @@ use etude_pipeline::operator::ChainReport;
 
 use super::clips::{Clips, Reader};
 use super::nearby::Nearby;
-use super::order::{Order, Shuffle};
+use super::order::Order;
+use super::orders::Orders;
 use super::side::Side;
 use crate::error::Error;
 
@@ -73,26 +75,31 @@ impl<'scope> Loader<'scope> {
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         (clips, sides): (&'env Clips, &'env [Clips]),
-        plan: &'env Plan,
+        (plan, nearby): (&'env Plan, &'env Nearby<'env>),
         (first, last): (u64, u64),
-        nearby: &'env Nearby<'env>,
+        threads: usize,
     ) -> Self {
-        let threads = nearby.threads();
+        let threads = threads.max(1);
+        let source = Arc::new(Source { clips, sides, plan, nearby, last, orders: Orders::new(plan, clips) });
+        let (epoch, place) = plan.place(first);
+        let window = (epoch, source.orders.of(epoch).window(place));
+        (0..threads).for_each(|thread| nearby.begin(thread, window));
         let (mut queues, mut handles) = (Vec::new(), Vec::new());
         for thread in 0..threads {
             let (sender, queue) = sync_channel(AHEAD);
             queues.push(queue);
+            let source = source.clone();
             handles.push(scope.spawn(move || {
-                let mut at = At { thread, last, nearby, epoch: None };
+                let _end = End { nearby, thread };
+                let mut at = None;
                 for number in (first + thread as u64..last).step_by(threads) {
-                    let loaded = plan.load((clips, sides), number, &mut at);
+                    let loaded = source.load(thread, number, &mut at);
                     let failed = loaded.is_err();
                     // Nobody takes them any more: the training has ended.
                     if sender.send(loaded).is_err() || failed {
-                        break;
+                        return;
                     }
                 }
-                nearby.end(thread);
             }));
         }
         Self { queues, next: 0, _threads: handles }
@@ -106,19 +113,32 @@ impl<'scope> Loader<'scope> {
     }
 }
 
-/// Where a thread is.
-struct At<'a> {
+/// Says that a thread has ended, however it has.
+struct End<'a> {
+    nearby: &'a Nearby<'a>,
     thread: usize,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.nearby.end(self.thread);
+    }
+}
+
+/// What batches are made of.
+struct Source<'a> {
+    clips: &'a Clips,
+    sides: &'a [Clips],
+    plan: &'a Plan,
+    nearby: &'a Nearby<'a>,
     /// The number behind the last batch.
     last: u64,
-    nearby: &'a Nearby<'a>,
-    epoch: Option<Epoch>,
+    orders: Orders<'a>,
 }
 
 /// The epoch that a thread is in.
 struct Epoch {
     number: u64,
-    order: Order,
     /// The window of its last batch.
     window: usize,
     reader: Reader,
@@ -136,45 +156,71 @@ impl Plan {
         shape(self.sampling, rows, self.frames)
     }
 
-    /// The order of an epoch.
-    fn order(&self, clips: &Clips, epoch: u64) -> Order {
-        let Self { unit, window, seed, stage, .. } = self;
-        Shuffle { unit: *unit, window: *window, seed: *seed, stage, epoch }.order(&clips.layout())
+    /// The epoch of a batch, and the place of its first clip there.
+    fn place(&self, number: u64) -> (u64, u64) {
+        (number / self.per_epoch, number % self.per_epoch * self.clips as u64)
+    }
+}
+
+impl Source<'_> {
+    /// The window behind one that some batch reads.
+    fn next(&self, epoch: u64, window: usize, order: &Order) -> Option<(u64, usize)> {
+        let batches = self.plan.per_epoch.min(self.last - epoch * self.plan.per_epoch);
+        let read = order
+            .windows()
+            .get(window + 1)
+            .is_some_and(|window| window.before < batches * self.plan.clips as u64);
+        match read {
+            true => Some((epoch, window + 1)),
+            false => ((epoch + 1) * self.plan.per_epoch < self.last).then_some((epoch + 1, 0)),
+        }
     }
 
-    /// The epoch of some clips' places, and what is to be read of them is here.
+    /// What reads some places of an epoch, once what is read is here.
     fn enter<'a>(
         &self,
-        (clips, sides): (&Clips, &[Clips]),
-        epoch: u64,
+        thread: usize,
+        (epoch, order): (u64, &Order),
         places: RangeInclusive<u64>,
-        at: &'a mut At<'_>,
+        at: &'a mut Option<Epoch>,
     ) -> Result<&'a mut Epoch, Error> {
-        let readers = || sides.iter().map(|side| side.reader(epoch)).collect::<Result<Vec<_>, _>>();
-        let mut entered = match at.epoch.take().filter(|entered| entered.number == epoch) {
-            Some(entered) => entered,
+        let (first, last) = (order.window(*places.start()), order.window(*places.end()));
+        // What was open of shards that are let go would keep their room on the disk.
+        let stays = |at: &Epoch| at.number == epoch && (!self.clips.elsewhere || at.window == first);
+        let entered = at.take().filter(stays);
+        let next =
+            self.next(epoch, last, order).map(|(epoch, window)| (epoch, window, self.orders.of(epoch)));
+        let next = next.as_ref().map(|(epoch, window, order)| (*epoch, *window, order.as_ref()));
+        self.nearby.enter(thread, (epoch, order), first..=last, next)?;
+        Ok(match entered {
+            Some(entered) => at.insert(entered),
             None => {
-                let (order, reader) = (self.order(clips, epoch), clips.reader(epoch)?);
-                let window = order.window(*places.start());
-                Epoch { number: epoch, order, window, reader, sides: readers()? }
+                let sides = self.sides.iter().map(|side| side.reader(epoch)).collect::<Result<_, _>>()?;
+                at.insert(Epoch { number: epoch, window: first, reader: self.clips.reader(epoch)?, sides })
             }
-        };
-        let (first, last) = (entered.order.window(*places.start()), entered.order.window(*places.end()));
-        let next = || ((epoch + 1) * self.per_epoch < at.last).then(|| self.order(clips, epoch + 1));
-        at.nearby.enter(at.thread, (epoch, &entered.order), first..=last, next)?;
-        if clips.elsewhere && first != entered.window {
-            // What was open of shards that are let go would keep their room on the disk.
-            (entered.window, entered.reader, entered.sides) = (first, clips.reader(epoch)?, readers()?);
-        }
-        Ok(at.epoch.insert(entered))
+        })
     }
 
-    fn load(&self, data: (&Clips, &[Clips]), number: u64, at: &mut At<'_>) -> Result<Loaded, Error> {
-        let ((clips, sides), begin) = (data, Instant::now());
-        let (epoch, place) = (number / self.per_epoch, number % self.per_epoch * self.clips as u64);
-        let places = place..=place + self.clips as u64 - 1;
-        let Epoch { order, reader, sides: readers, .. } = self.enter(data, epoch, places.clone(), at)?;
-        let chosen: Vec<u64> = places.map(|place| order.at(place)).collect();
+    fn load(&self, thread: usize, number: u64, at: &mut Option<Epoch>) -> Result<Loaded, Error> {
+        let (epoch, place) = self.plan.place(number);
+        let order = self.orders.of(epoch);
+        let places = place..=place + self.plan.clips as u64 - 1;
+        let chosen: Vec<u64> = places.clone().map(|place| order.at(place)).collect();
+        let entered = self.enter(thread, (epoch, &order), places, at)?;
+        self.plan.load((self.clips, self.sides), &chosen, entered)
+    }
+}
+
+impl Plan {
+    /// Makes a batch of some clips.
+    fn load(
+        &self,
+        (clips, sides): (&Clips, &[Clips]),
+        chosen: &[u64],
+        epoch: &mut Epoch,
+    ) -> Result<Loaded, Error> {
+        let begin = Instant::now();
+        let Epoch { reader, sides: readers, .. } = epoch;
         let mut loaded = Loaded {
             values: vec![0.0; self.views * self.clips * self.values()],
             items: chosen.iter().map(|clip| clips.item(*clip) as i64).collect(),

@@ -4,6 +4,7 @@ mod clips;
 mod loader;
 mod nearby;
 mod order;
+mod orders;
 mod side;
 
 pub use clips::{Clips, Signal, add};

@@ -27,8 +27,8 @@ pub struct Nearby<'a> {
 
 #[derive(Default)]
 struct State {
-    /// Where each thread is; it is gone once it has ended.
-    threads: BTreeMap<usize, Place>,
+    /// The window that each thread is in; it is gone once it has ended.
+    threads: BTreeMap<usize, (u64, usize)>,
     /// The shards of each window that was asked for.
     asked: BTreeMap<Place, Vec<usize>>,
     /// How many windows an epoch has.
@@ -36,9 +36,9 @@ struct State {
 }
 
 impl State {
-    /// How many windows a place is behind that of the last thread; none where that has not begun.
+    /// How many windows a place is behind that of the last thread.
     fn ahead(&self, (epoch, window): (u64, usize)) -> usize {
-        let Some(Some((first, from))) = self.threads.values().min().copied() else { return 0 };
+        let Some((first, from)) = self.threads.values().min().copied() else { return 0 };
         let between = (first..epoch).map(|epoch| self.windows.get(&epoch).copied().unwrap_or(WINDOWS));
         (between.sum::<usize>() + window).saturating_sub(from)
     }
@@ -57,7 +57,7 @@ impl State {
     /// Lets go what lies behind all threads; which shards that are.
     fn leave(&mut self) -> Vec<usize> {
         let first = self.threads.values().min().copied();
-        let behind = |place: &Place| first.is_none_or(|first| *place < first);
+        let behind = |place: &Place| first.is_none_or(|first| *place < Some(first));
         let left: Vec<usize> =
             self.asked.extract_if(.., |place, _| behind(place)).flat_map(|(_, shards)| shards).collect();
         let there: BTreeSet<usize> = self.asked.values().flatten().copied().collect();
@@ -66,11 +66,9 @@ impl State {
 }
 
 impl<'a> Nearby<'a> {
-    /// For that many threads. The shard of the first clip is brought at once.
-    pub fn new(clips: &'a Clips, threads: usize) -> Result<Self, Error> {
-        let threads = (0..threads).map(|thread| (thread, None)).collect();
-        let state = Mutex::new(State { threads, ..State::default() });
-        let nearby = Self { clips, state, left: Condvar::new() };
+    /// The shard of the first clip is brought at once.
+    pub fn new(clips: &'a Clips) -> Result<Self, Error> {
+        let nearby = Self { clips, state: Mutex::default(), left: Condvar::new() };
         if clips.elsewhere {
             let first = clips.home(0).into_iter().collect::<Vec<_>>();
             nearby.bring(nearby.state().ask(None, first.clone()));
@@ -79,41 +77,40 @@ impl<'a> Nearby<'a> {
         Ok(nearby)
     }
 
-    /// Waits until the shards of some windows of an epoch are here. Those of the window behind them come meanwhile: `next` is the
-    /// epoch's order behind this one's, where there is one.
+    /// A thread begins at a window.
+    pub fn begin(&self, thread: usize, place: (u64, usize)) {
+        self.state().threads.insert(thread, place);
+    }
+
+    /// Waits until the shards of some windows of an epoch are here. Those of the `next` window that is read come meanwhile.
     pub fn enter(
         &self,
         thread: usize,
         (epoch, order): (u64, &Order),
         windows: RangeInclusive<usize>,
-        next: impl FnOnce() -> Option<Order>,
+        next: Option<(u64, usize, &Order)>,
     ) -> Result<(), Error> {
         if !self.clips.elsewhere {
             return Ok(());
         }
-        let shards = |order: &Order, at: usize| order.windows().get(at).map(|window| window.shards.clone());
-        let (first, behind) = ((epoch, *windows.start()), windows.end() + 1);
+        let first = (epoch, *windows.start());
         let mut state = self.state();
         state.windows.insert(epoch, order.windows().len());
-        state.threads.insert(thread, Some(first));
+        state.threads.insert(thread, first);
         self.release(&mut state);
         // Whoever is behind makes batches that are taken before, and so comes on.
         let far = |state: &mut State| state.ahead(first) + 2 > WINDOWS;
         state = self.left.wait_while(state, far).unwrap_or_else(PoisonError::into_inner);
+        let shards = |order: &Order, at: usize| {
+            order.windows().get(at).map_or(Vec::new(), |window| window.shards.clone())
+        };
         let mut here = Vec::new();
         for at in windows {
-            let own = shards(order, at).unwrap_or_default();
-            here.extend(own.iter().copied());
-            self.bring(state.ask(Some((epoch, at)), own));
+            here.extend(shards(order, at));
+            self.bring(state.ask(Some((epoch, at)), shards(order, at)));
         }
-        let place = if behind < order.windows().len() { (epoch, behind) } else { (epoch + 1, 0) };
-        if state.ahead(place) < WINDOWS && !state.asked.contains_key(&Some(place)) {
-            let own = if place.0 == epoch {
-                shards(order, behind)
-            } else {
-                next().and_then(|next| shards(&next, 0))
-            };
-            own.into_iter().for_each(|own| self.bring(state.ask(Some(place), own)));
+        if let Some((epoch, at, order)) = next.filter(|(epoch, at, _)| state.ahead((*epoch, *at)) < WINDOWS) {
+            self.bring(state.ask(Some((epoch, at)), shards(order, at)));
         }
         drop(state);
         self.wait(here)
@@ -126,11 +123,6 @@ impl<'a> Nearby<'a> {
         self.release(&mut state);
     }
 
-    /// The threads that have not ended.
-    pub fn threads(&self) -> usize {
-        self.state().threads.len()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,8 +132,13 @@ impl<'a> Nearby<'a> {
     }
 
     fn bring(&self, shards: Vec<usize>) {
+        self.ask(self.paths(shards));
+    }
+
+    fn ask(&self, shards: Vec<PathBuf>) {
         if !shards.is_empty() {
-            say::say(&Say::Bring { shards: self.paths(shards) });
+            shards.iter().for_each(|shard| hear::expect(shard));
+            say::say(&Say::Bring { shards });
         }
     }
 
@@ -155,8 +152,15 @@ impl<'a> Nearby<'a> {
         self.left.notify_all();
     }
 
+    /// What could not be had once may be there by now: it is asked for once more.
     fn wait(&self, shards: Vec<usize>) -> Result<(), Error> {
-        self.paths(shards).iter().try_for_each(|shard| hear::wait(shard).map_err(Error::Input))
+        for shard in self.paths(shards) {
+            if hear::wait(&shard).is_err() && !hear::stop() {
+                self.ask(vec![shard.clone()]);
+            }
+            hear::wait(&shard).map_err(Error::Input)?;
+        }
+        Ok(())
     }
 }
 
@@ -164,12 +168,14 @@ impl<'a> Nearby<'a> {
 mod tests {
     use super::*;
 
+    fn state(threads: &[(u64, usize)]) -> State {
+        let threads = threads.iter().copied().enumerate().collect();
+        State { threads, windows: [(0, 4)].into_iter().collect(), ..State::default() }
+    }
+
     #[test]
     fn no_thread_runs_away_from_the_others() {
-        let threads = [(0, None), (1, None)].into_iter().collect();
-        let mut state = State { threads, windows: [(0, 4)].into_iter().collect(), ..State::default() };
-        assert_eq!(state.ahead((0, 3)), 0, "the other thread has not begun");
-        state.threads = [(0, Some((0, 2))), (1, Some((1, 0)))].into_iter().collect();
+        let mut state = state(&[(0, 2), (1, 0)]);
         assert_eq!([(0, 2), (0, 3), (1, 0), (1, 1)].map(|place| state.ahead(place)), [0, 1, 2, 3]);
         state.threads.remove(&0);
         assert_eq!(state.ahead((1, 1)), 1);
@@ -177,18 +183,16 @@ mod tests {
 
     #[test]
     fn what_all_threads_have_left_is_let_go() {
-        let threads = [(0, None), (1, None)].into_iter().collect();
-        let mut state = State { threads, ..State::default() };
+        let mut state = state(&[(0, 0), (0, 0)]);
         assert_eq!(state.ask(None, vec![7]), [7]);
         assert_eq!(state.ask(Some((0, 0)), vec![1, 2]), [1, 2]);
         assert!(state.ask(Some((0, 0)), vec![1, 2]).is_empty());
         // In the next epoch another window has one of them.
         assert_eq!(state.ask(Some((1, 0)), vec![2, 3]), [3]);
-        state.threads.insert(0, Some((0, 0)));
-        assert!(state.leave().is_empty(), "the other thread has not begun");
-        state.threads.insert(1, Some((1, 0)));
         assert_eq!(state.leave(), [7]);
-        state.threads.insert(0, Some((1, 0)));
+        state.threads.insert(0, (1, 0));
+        assert!(state.leave().is_empty(), "the other thread is there");
+        state.threads.insert(1, (1, 0));
         assert_eq!(state.leave(), [1]);
         state.threads.clear();
         assert_eq!(state.leave(), [2, 3]);

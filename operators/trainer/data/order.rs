@@ -1,4 +1,5 @@
-//! The order of clips in an epoch: a function of seed, stage and epoch that is computed place by place.
+//! The order of clips in an epoch: a function of seed, stage and epoch, and of the shards where these come window by window. It is
+//! computed place by place.
 
 use etude_learning::train::Unit;
 use etude_pipeline::random::Random;
@@ -89,7 +90,7 @@ pub enum Order {
 pub struct Window {
     pub shards: Vec<usize>,
     /// How many clips come before.
-    before: u64,
+    pub before: u64,
     /// The first clip of each recording, and which it is among all clips.
     firsts: Vec<(u64, u64)>,
     order: Order,
@@ -269,37 +270,41 @@ mod tests {
 
     #[test]
     fn shards_come_window_by_window() {
-        // Seven recordings in four shards, of which one is empty and one larger than a window.
+        // Seven recordings in four shards, of which one is larger than a window and any two others fit one; a fifth is empty.
         let firsts = [0, 3, 3, 10, 11, 25, 26, 40];
         let layout = layout(&firsts, &[0, 1, 3, 0, 3, 1, 4], &[40, 30, 5, 200, 30]);
         let item = |clip: u64| firsts.partition_point(|first| *first <= clip) - 1;
         let mut first_shards = std::collections::BTreeSet::new();
-        for (unit, epoch) in [Unit::Clip, Unit::Item]
-            .into_iter()
-            .zip([0, 20])
-            .flat_map(|(unit, from)| (from..from + 20).map(move |epoch| (unit, epoch)))
-        {
-            let shuffle = Shuffle { unit, window: Some(100), seed: 1, stage: "model", epoch };
-            let order = shuffle.order(&layout);
+        let mut orders = std::collections::BTreeSet::new();
+        for number in 0..40 {
+            let (unit, epoch) = (if number % 2 == 0 { Unit::Clip } else { Unit::Item }, number / 2);
+            let order = Shuffle { unit, window: Some(80), seed: 1, stage: "model", epoch }.order(&layout);
             let clips = all(&order, 40);
+            orders.insert(clips.clone());
             let mut sorted = clips.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, (0..40).collect::<Vec<_>>());
-            // Each shard in one window, none beyond what it may hold.
-            let mut shards: Vec<usize> =
-                order.windows().iter().flat_map(|window| window.shards.clone()).collect();
+            // Each shard is in one window, and as many as fit are together.
+            let windows = order.windows();
+            let mut shards: Vec<usize> = windows.iter().flat_map(|window| window.shards.clone()).collect();
             first_shards.insert(shards[0]);
+            let bytes = |window: &Window| window.shards.iter().map(|shard| layout.bytes[*shard]).sum::<u64>();
+            assert!(windows.iter().all(|window| bytes(window) <= 80 || window.shards == [3]));
+            for pair in windows.windows(2) {
+                assert!(bytes(&pair[0]) + layout.bytes[pair[1].shards[0]] > 80, "{shards:?}");
+            }
             shards.sort_unstable();
             assert_eq!(shards, [0, 1, 3, 4]);
-            for window in order.windows() {
-                let bytes: u64 = window.shards.iter().map(|shard| layout.bytes[*shard]).sum();
-                assert!(bytes <= 100 || window.shards == [3]);
-            }
             for (place, clip) in (0..).zip(&clips) {
-                let home = layout.shards[item(*clip)];
-                assert!(order.windows()[order.window(place)].shards.contains(&home));
+                assert!(windows[order.window(place)].shards.contains(&layout.shards[item(*clip)]));
+            }
+            // Within a window clips are shuffled, and recordings stay together where they are to.
+            let changes = clips.windows(2).filter(|pair| item(pair[0]) != item(pair[1])).count();
+            match unit {
+                Unit::Clip => assert!(changes > 6 && clips.windows(2).any(|pair| pair[0] > pair[1])),
+                Unit::Item => assert_eq!(changes, 5, "{clips:?}"),
             }
         }
-        assert_eq!(first_shards.len(), 4, "which shard comes first is drawn");
+        assert_eq!((first_shards.len(), orders.len()), (4, 40), "each epoch has its own");
     }
 }

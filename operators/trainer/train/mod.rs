@@ -34,7 +34,7 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
         return Err(Error::Input("train reads signals".into()));
     };
     let clips = Clips::open(input, job.seed)?;
-    let nearby = Nearby::new(&clips, job.threads.max(1))?;
+    let nearby = Nearby::new(&clips)?;
     let (mut ports, mut sides) = (Vec::new(), Vec::new());
     for port in SIDES {
         if let Some(DatasetInput::Signal(side)) = job.inputs(port).first() {
@@ -51,7 +51,8 @@ pub fn run(job: &DatasetJob) -> Result<ChainReport, Error> {
     std::thread::scope(|scope| {
         // It ends when its batches are taken no more: it is dropped before the scope waits for its threads.
         let batches = (first, last);
-        let mut loader = Loader::start(scope, (&clips, &sides), &setting.plan, batches, &nearby);
+        let mut loader =
+            Loader::start(scope, (&clips, &sides), (&setting.plan, &nearby), batches, job.threads);
         progress.run(&setting, &mut trainer, &mut loader)
     })?;
     progress.metrics.write(&job.output.join("metrics.parquet"))?;
@@ -160,6 +161,16 @@ impl<'a> Progress<'a> {
                 add(report, &loaded.report);
                 Ok(loaded)
             };
+            let first = match next() {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    // Nothing of this step is done: what was learnt is kept.
+                    self.keep(setting, trainer)?;
+                    return Err(if hear::stop() { Error::Stopped } else { error });
+                }
+            };
+            let mut first = Some(first);
+            let mut next = || first.take().map_or_else(&mut next, Ok);
             let measured = trainer.step(setting, step, watched, &mut next)?;
             self.steps += 1;
             // The numbers of the step before are read while this one computes.

@@ -239,7 +239,8 @@ pub trait Dataset: Send + Sync {
         false
     }
 
-    /// Whether it asks for the shards at `from` when it needs them, by `job.shards`. Others find all of them here.
+    /// Whether it asks for the shards at `from` when it needs them, by `job.shards`, and what it gives depends on how items are
+    /// spread over them. Others find all of them here.
     fn asks(&self) -> bool {
         false
     }
@@ -271,7 +272,7 @@ pub trait Bring: fmt::Debug + Send + Sync {
     /// Errors: it cannot be had, or is not what was written.
     fn bring(&self, shard: &Path) -> Result<(), Error>;
 
-    /// Lets one go that was brought: it may be asked for again.
+    /// Lets one go that was brought. It may be asked for again.
     fn release(&self, shard: &Path);
 }
 
@@ -348,7 +349,7 @@ pub struct SignalInput {
     /// Whether each has to be brought here before it is read.
     pub elsewhere: bool,
     /// The items in the order of their keys: which shard, the first row, the number of rows. How the
-    /// items are spread over shards must not matter.
+    /// items are spread over shards must not matter, but to what asks for them.
     pub items: Vec<(usize, u64, u64)>,
     /// Rows that are views of one clip; they follow each other.
     pub views: u32,

@@ -1,57 +1,68 @@
 //! Shards of a store that is elsewhere, which come when they are asked for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::vouch::{Vouched, vouch};
 use crate::error::Error;
 use crate::operator::Bring;
-use crate::store::{Snapshot, Store, StoredFile};
+use crate::store::{Snapshot, Store, StoredFile, digest_file};
 
-/// Brings the shards of snapshots.
+/// Brings the shards of a snapshot into a folder of the job: nobody else reads or removes what is there.
 #[derive(Debug)]
 pub struct Shards {
     store: Store,
+    /// By where they come to lie.
     files: HashMap<PathBuf, StoredFile>,
-    /// Those that were not here before.
-    brought: Mutex<HashSet<PathBuf>>,
     cancel: CancellationToken,
 }
 
 impl Shards {
-    pub fn new<'a>(
+    pub fn new(
         store: &Store,
-        snapshots: impl Iterator<Item = &'a Arc<Snapshot>>,
+        snapshot: &Snapshot,
+        folder: &Path,
         cancel: &CancellationToken,
-    ) -> Self {
-        let files = snapshots.flat_map(|snapshot| &snapshot.files);
-        let files = files.map(|file| (store.path(&file.path), file.clone())).collect();
-        Self { store: store.clone(), files, brought: Mutex::default(), cancel: cancel.clone() }
+    ) -> Result<Self, Error> {
+        fs::create_dir(folder).map_err(Error::io(folder))?;
+        let files = snapshot.files.iter().enumerate();
+        let files = files.map(|(number, file)| (place(folder, number), file.clone())).collect();
+        Ok(Self { store: store.clone(), files, cancel: cancel.clone() })
     }
 
-    fn file(&self, shard: &Path) -> Result<&StoredFile, Error> {
-        let missing = || Error::Other(format!("{} is no shard of what is read", shard.display()));
-        self.files.get(shard).ok_or_else(missing)
+    /// Whether a shard is there, and what was written.
+    fn is_whole(&self, shard: &Path, file: &StoredFile) -> Result<bool, Error> {
+        Ok(shard.is_file() && digest_file(shard, &self.cancel)? == file.digest)
     }
+}
+
+/// Where a shard comes to lie, by its number among the snapshot's files.
+pub fn place(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("{number}.parquet"))
 }
 
 impl Bring for Shards {
     fn bring(&self, shard: &Path) -> Result<(), Error> {
-        let file = self.file(shard)?;
-        if !shard.is_file() {
-            self.brought.lock().unwrap_or_else(PoisonError::into_inner).insert(shard.to_owned());
+        let missing = || Error::Other(format!("{} is no shard of what is read", shard.display()));
+        let file = self.files.get(shard).ok_or_else(missing)?;
+        // A copy that is here already is the same file under another name.
+        let _ = fs::hard_link(self.store.path(&file.path), shard);
+        if self.is_whole(shard, file)? {
+            return Ok(());
         }
-        vouch(&self.store, &Vouched::default(), std::iter::once(file), 1, &self.cancel)
+        let _ = fs::remove_file(shard);
+        self.store.fetch_to(&file.path, shard)?;
+        if self.is_whole(shard, file)? {
+            return Ok(());
+        }
+        let message =
+            "is damaged: it is not what was written; `etude verify FILE --repair` has it computed again";
+        Err(Error::Store { path: self.store.shown(&file.path), message: message.into() })
     }
 
-    /// What was here before stays: others may read it.
     fn release(&self, shard: &Path) {
-        let own = self.brought.lock().unwrap_or_else(PoisonError::into_inner).remove(shard);
-        if let (true, Ok(file)) = (own, self.file(shard)) {
-            self.store.forget_copy(&file.path);
-        }
+        let _ = fs::remove_file(shard);
     }
 }

@@ -15,7 +15,7 @@ use datafusion_physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt};
 
 use super::before::Before;
-use super::bring::Shards;
+use super::bring::{self, Shards};
 use super::bucket::{Progress, Shared};
 use super::budget::Budget;
 use super::chain::Chain;
@@ -383,20 +383,24 @@ impl Engine {
         let heads = unit.heads().filter(|head| asked != Some(*head));
         let heads = heads.filter_map(|head| known.snapshots.get(&head));
         self.vouch(&known.vouched, heads.flat_map(|head| &head.files))?;
+        let brought = scratch.path().join("shards");
         let mut inputs = Vec::new();
         for (port, feeds) in &unit.feeds {
             let input = |feed: &Feed| {
                 let mut input = self.input(pipeline, feed, known)?;
-                if let DatasetInput::Signal(signal) = &mut input {
-                    signal.elsewhere = asked == Some(feed.head);
+                if let (DatasetInput::Signal(signal), true) = (&mut input, asked == Some(feed.head)) {
+                    signal.elsewhere = true;
+                    signal.shards =
+                        (0..signal.shards.len()).map(|number| bring::place(&brought, number)).collect();
                 }
                 Ok::<_, Error>(input)
             };
             inputs.push(((*port).to_owned(), feeds.iter().map(input).collect::<Result<_, _>>()?));
         }
-        let shards = asked.and_then(|head| known.snapshots.get(&head));
-        let shards =
-            shards.map(|read| Arc::new(Shards::new(&self.store, std::iter::once(read), &self.cancel)) as _);
+        let shards = match asked.and_then(|head| known.snapshots.get(&head)) {
+            Some(read) => Some(Arc::new(Shards::new(&self.store, read, &brought, &self.cancel)?) as _),
+            None => None,
+        };
         let state = self.state(dataset.as_ref(), resolved, self.again(pipeline, unit) != Again::Nothing)?;
         let job = DatasetJob {
             stage: stage.name.clone(),

@@ -119,6 +119,12 @@ impl Engine {
             }
             parts.push(digest_of_sides);
         }
+        if let Body::Dataset(dataset) = pipeline.stages[unit.stage].operator.body()
+            && dataset.asks()
+            && let Some(read) = unit.main().and_then(|head| known.snapshots.get(&head))
+        {
+            parts.push(layout(read));
+        }
         let fingerprint = match known.fingerprints.get(&unit.stage) {
             Some(fingerprint) => fingerprint.clone(),
             None => unit.fingerprint(pipeline)?,
@@ -206,4 +212,11 @@ impl Engine {
             _ => Vec::new(),
         }
     }
+}
+
+/// How items are spread over shards.
+fn layout(snapshot: &Snapshot) -> String {
+    let bytes = snapshot.files.iter().map(|file| file.bytes.to_string());
+    let all: Vec<String> = bytes.chain(snapshot.items.iter().map(|item| item.file.to_string())).collect();
+    digest(&all.iter().map(String::as_str).collect::<Vec<_>>())
 }

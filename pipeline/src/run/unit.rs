@@ -83,11 +83,14 @@ impl Unit {
         self.feeds().map(|feed| feed.head).chain(self.sides.iter().copied())
     }
 
-    /// The kept stage whose shards a dataset operator asks for when it needs them: nothing else that it reads comes from
-    /// there, but for what lies beside its main input in the same shards.
+    /// The kept stage below its main input.
+    pub fn main(&self) -> Option<usize> {
+        Some(self.feeds.iter().find(|(port, _)| *port == "from")?.1.first()?.head)
+    }
+
+    /// The same, where its shards may come when they are asked for: no operator of a chain reads them besides.
     pub fn asked(&self) -> Option<usize> {
-        let head = self.feeds.iter().find(|(port, _)| *port == "from")?.1.first()?.head;
-        (!self.sides.contains(&head)).then_some(head)
+        self.main().filter(|head| !self.sides.contains(head))
     }
 
     fn find_sides(&self, pipeline: &Pipeline) -> Result<Vec<usize>, Error> {

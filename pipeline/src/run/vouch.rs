@@ -73,8 +73,7 @@ impl Voucher {
     }
 }
 
-/// The same where there is no engine.
-pub fn vouch<'a>(
+fn vouch<'a>(
     store: &Store,
     vouched: &Vouched,
     files: impl Iterator<Item = &'a StoredFile>,

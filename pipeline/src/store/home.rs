@@ -71,10 +71,6 @@ pub trait Home: fmt::Debug + Send + Sync {
     fn copies(&self) -> bool {
         false
     }
-    /// Removes a copy from this machine. Where the store is here nothing is one.
-    fn forget_copy(&self, path: &str) {
-        let _ = path;
-    }
 
     /// Keeps others from publishing what they have made until it is dropped. Waits for them, and calls `waits` when
     /// that takes longer than [`SHORT`].

@@ -107,11 +107,6 @@ impl Store {
         self.home.copies()
     }
 
-    /// Removes the copy of a file from this machine, if it is one.
-    pub fn forget_copy(&self, relative: &str) {
-        self.home.forget_copy(relative);
-    }
-
     /// Brings a file to this machine, if it is not here.
     pub fn fetch(&self, relative: &str) -> Result<PathBuf, Error> {
         self.home.fetch(relative)

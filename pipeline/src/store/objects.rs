@@ -306,10 +306,6 @@ impl Home for Objects {
         true
     }
 
-    fn forget_copy(&self, path: &str) {
-        self.forget(path);
-    }
-
     fn lock(&self, waits: &dyn Fn()) -> Result<Box<dyn Held>, Error> {
         Ok(Box::new(beat::lock(&self.remote, self.patience.lock, waits)?))
     }
