@@ -66,7 +66,7 @@ pub struct Augment {
 
 impl Declare for Augment {
     const NAME: &'static str = "augment";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL, side::BACKGROUND, side::IMPULSES];
 }
