@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::s3::{Server, Wrong, between, point};
-use common::{digests, etude, finished, stderr, stdout, write_tone};
+use common::{digests, etude, events, finished, stderr, stdout, write_tone};
+use serde_json::Value;
 
 const STORE: &str = "s3://bucket/a store";
 const STAGES: [&str; 3] = ["chosen", "shards", "pooled"];
@@ -343,18 +344,35 @@ stages:
     let arguments = [&["run", "p.yaml"][..], &longer].concat();
     let mut run = on(folder, "three", endpoint, &arguments);
     let mut running = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let saved =
-        || files_in(&folder.join("three")).iter().any(|(path, _)| path.ends_with("state.safetensors"));
+    let whole =
+        |path: &Path| path.ends_with("state.safetensors") && !path.iter().any(|part| part == "partial");
+    let saved = || files_in(&folder.join("three")).iter().any(|(path, _)| whole(path));
     while !saved() && running.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
     running.kill().unwrap();
     assert!(!running.wait().unwrap().success(), "it ended before it was killed");
-    finished(&mut on(folder, "three", endpoint, &arguments));
+    let told = events(&mut on(folder, "three", endpoint, &arguments), true);
+    let resumed =
+        |event: &Value| event["text"].as_str().is_some_and(|text| text.starts_with("goes on after step "));
+    assert!(told.iter().any(resumed), "it began anew");
     let path = [&["path", "p.yaml", "model"][..], &longer].concat();
     let resumed = weights(&mut on(folder, "three", endpoint, &path));
     finished(etude(folder).args(&arguments).args(["--store", "here"]));
     assert!(weights(etude(folder).args(&path).args(["--store", "here"])) == resumed);
+
+    // The server is away for a while: what is asked for then is asked for again.
+    let (shards_got, since) = (AtomicU64::new(0), std::sync::OnceLock::new());
+    let away = between(&server.endpoint, move |_, line| {
+        let shard = line.starts_with("GET") && line.contains(".parquet");
+        if shard && shards_got.fetch_add(1, Ordering::Relaxed) >= 5 {
+            let begin = *since.get_or_init(Instant::now);
+            return (begin.elapsed() < Duration::from_secs(3)).then_some(Wrong::Busy);
+        }
+        None
+    });
+    finished(&mut on(folder, "four", &away, &["run", "p.yaml", "--force", "model"]));
+    assert!(weights(&mut on(folder, "four", endpoint, &["path", "p.yaml", "model"])) == trained);
 
     // What was here before stays, and where the shards are makes no difference.
     finished(&mut on(folder, "one", endpoint, &["run", "p.yaml", "--force", "model"]));

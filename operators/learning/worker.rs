@@ -160,7 +160,8 @@ impl Shards {
                         continue;
                     }
                     let brought = job.bring(&path);
-                    if !lock(&wanted).contains(&path) {
+                    let wanted = lock(&wanted);
+                    if !wanted.contains(&path) {
                         job.release(&path);
                     } else if !matches!(brought, Err(Error::Cancelled)) {
                         let wrong = brought.err().map(|error| error.to_string());
@@ -180,8 +181,9 @@ impl Shards {
     }
 
     fn release(&self, paths: &[PathBuf]) {
+        let mut wanted = lock(&self.wanted);
         for path in paths {
-            lock(&self.wanted).remove(path);
+            wanted.remove(path);
             self.job.iter().for_each(|job| job.release(path));
         }
     }

@@ -67,6 +67,7 @@ pub fn run(job: &str) -> Result<Value, Error> {
         total: steps,
         width: train.encoder.width(),
         stages: Vec::new(),
+        elsewhere: false,
         init: None,
         train,
     };

@@ -49,6 +49,13 @@ pub fn expect(shard: &Path) {
     shards().insert(shard.to_owned(), None);
 }
 
+/// Whether a shard could not be had and is to be asked for once more: of several that wait for it, one is told so.
+pub fn again(shard: &Path) -> bool {
+    let mut shards = shards();
+    let failed = shards.get_mut(shard).filter(|said| matches!(said, Some(Err(_))) && !stop());
+    failed.map(|said| *said = None).is_some()
+}
+
 /// A shard is let go: what is said of it counts no more.
 pub fn forget(shard: &Path) {
     shards().remove(shard);

@@ -174,7 +174,7 @@ fn accepted(folder: &Path, stages: &[Stage]) -> Vec<Stage> {
     let errors = errors(etude(folder).args(["check", "p.yaml"]));
     let told = |(line, columns, name): &(usize, RangeInclusive<usize>, String)| {
         let named = |message: &str| {
-            [format!("`{name}"), format!(".{name}`"), format!(".{name}.")]
+            [format!("`{name}`"), format!("`{name}."), format!(".{name}`"), format!(".{name}.")]
                 .iter()
                 .any(|name| message.contains(name))
         };

@@ -44,7 +44,7 @@ impl Operator for Compression {
         if signal.hop == 1 {
             return Err("expects features, such as those of `op: mel`, not audio".into());
         }
-        self.function.suits(signal.unit)?;
+        self.function.suits(signal.unit).map_err(Invalid::by("function"))?;
         Ok(Flow::Signal(signal))
     }
 

@@ -150,7 +150,7 @@ impl Mel {
     ) -> Result<SignalType, Invalid> {
         let signal = self.framing().output(signal, self.n_mels)?;
         self.check_rate(signal.one_rate()?, prefix)?;
-        compress.suits(signal.unit)?;
+        compress.suits(signal.unit).map_err(Invalid::by("compress"))?;
         Ok(signal)
     }
 
@@ -177,7 +177,7 @@ impl Operator for Mel {
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {
         let signal = self.compressed_output(crate::signal(inputs)?.audio()?, &self.compress(), "")?;
         if let Some(over) = self.over() {
-            over.suits(signal.unit)?;
+            over.suits(signal.unit).map_err(Invalid::by("standardise"))?;
         }
         Ok(Flow::Signal(signal))
     }

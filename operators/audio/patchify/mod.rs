@@ -61,8 +61,8 @@ impl Operator for Patchify {
             let message = format!("`bins` does not divide the bins of a frame, {} of {bins}", grid.bins);
             return Err(Invalid::of("bins", message));
         }
-        let channels = u16::try_from(grid.values())
-            .map_err(|_| format!("a patch has {} values, and a frame holds at most 65535", grid.values()))?;
+        let message = format!("a patch has {} values, and a frame holds at most 65535", grid.values());
+        let channels = u16::try_from(grid.values()).map_err(|_| Invalid::of("frames", message))?;
         let hop = signal.hop.checked_mul(self.frames.into());
         let long = || Invalid::of("frames", "`frames` makes the hop longer than 2^32 samples");
         let hop = hop.ok_or_else(long)?;

@@ -241,35 +241,44 @@ impl Train {
     }
 
     /// What the objective predicts is there.
-    fn check_targets(&self, signal: &SignalType, sampling: Sampling, frames: u64) -> Result<(), String> {
+    fn check_targets(&self, signal: &SignalType, sampling: Sampling, frames: u64) -> Result<(), Invalid> {
         let (needs, name) = (self.objective.needs(), self.objective.name());
         if !sampling.is_audio() && self.bands().any(|Bands(said)| said.is_some()) {
-            return Err(format!("`n_mels` of {name} is not used: the clips are {sampling} already"));
+            return Err(Invalid::of(
+                "objective",
+                format!("`n_mels` of {name} is not used: the clips are {sampling} already"),
+            ));
         }
         match signal.masking {
             masking if masking.hides() && !needs.mask => {
-                return Err(format!(
-                    "{name} predicts no masked frames, and what is masked with `fill: learned` would be seen: choose \
+                return Err(Invalid::of(
+                    "objective",
+                    format!(
+                        "{name} predicts no masked frames, and what is masked with `fill: learned` would be seen: choose \
                      another fill, or another objective"
+                    ),
                 ));
             }
             Masking::Dropped if needs.mask => {
-                return Err(format!(
-                    "{name} predicts masked frames, and `op: drop_tokens` keeps none of them"
+                return Err(Invalid::of(
+                    "objective",
+                    format!("{name} predicts masked frames, and `op: drop_tokens` keeps none of them"),
                 ));
             }
             Masking::None => {}
             _ if self.mask.is_some() => {
-                return Err("`mask` is not used: the clips say themselves which frames are masked".into());
+                let message = "`mask` is not used: the clips say themselves which frames are masked";
+                return Err(Invalid::of("mask", message));
             }
             _ => return Ok(()),
         }
         if let (true, Some(all)) = (needs.mask, self.encoder.frames()) {
             let (count, span) = (all.count(frames as usize), self.mask.clone().unwrap_or_default().length);
             if count <= span {
-                return Err(format!(
+                let message = format!(
                     "clips have {count} frames, which one masked span of {span} covers: nothing is left to see"
-                ));
+                );
+                return Err(Invalid::of("mask.length", message));
             }
         }
         Ok(())
@@ -418,7 +427,7 @@ impl Operator for Train {
         if !self.encoder.takes_tokens() {
             in_time(&signal, &self.encoder.name()).map_err(Invalid::by("encoder"))?;
         }
-        self.check_targets(&signal, sampling, frames).map_err(Invalid::by("objective"))?;
+        self.check_targets(&signal, sampling, frames)?;
         self.check_sides(inputs, &signal)?;
         let mixing = if self.batch_mix.is_some() { "batch_mix" } else { "mixup" };
         self.check_mixing(&signal).map_err(Invalid::by(mixing))?;

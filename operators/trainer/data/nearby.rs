@@ -132,10 +132,7 @@ impl<'a> Nearby<'a> {
     }
 
     fn bring(&self, shards: Vec<usize>) {
-        self.ask(self.paths(shards));
-    }
-
-    fn ask(&self, shards: Vec<PathBuf>) {
+        let shards = self.paths(shards);
         if !shards.is_empty() {
             shards.iter().for_each(|shard| hear::expect(shard));
             say::say(&Say::Bring { shards });
@@ -155,8 +152,8 @@ impl<'a> Nearby<'a> {
     /// What could not be had once may be there by now: it is asked for once more.
     fn wait(&self, shards: Vec<usize>) -> Result<(), Error> {
         for shard in self.paths(shards) {
-            if hear::wait(&shard).is_err() && !hear::stop() {
-                self.ask(vec![shard.clone()]);
+            if hear::wait(&shard).is_err() && hear::again(&shard) {
+                say::say(&Say::Bring { shards: vec![shard.clone()] });
             }
             hear::wait(&shard).map_err(Error::Input)?;
         }

@@ -5,6 +5,7 @@ mod measured;
 mod setting;
 mod steps;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use etude_learning::train::{SIDES, Train};
@@ -161,16 +162,13 @@ impl<'a> Progress<'a> {
                 add(report, &loaded.report);
                 Ok(loaded)
             };
-            let first = match next() {
-                Ok(loaded) => loaded,
-                Err(error) => {
-                    // Nothing of this step is done: what was learnt is kept.
-                    self.keep(setting, trainer)?;
-                    return Err(if hear::stop() { Error::Stopped } else { error });
-                }
+            // What may fail to come is there before the step begins, which could not be gone back on.
+            let before = if setting.elsewhere { setting.accumulate() } else { 1 };
+            let mut ready = match (0..before).map(|_| next()).collect::<Result<VecDeque<_>, _>>() {
+                Ok(ready) => ready,
+                Err(error) => return Err(self.leave(setting, trainer, error)),
             };
-            let mut first = Some(first);
-            let mut next = || first.take().map_or_else(&mut next, Ok);
+            let mut next = || ready.pop_front().map_or_else(&mut next, Ok);
             let measured = trainer.step(setting, step, watched, &mut next)?;
             self.steps += 1;
             // The numbers of the step before are read while this one computes.
@@ -193,6 +191,15 @@ impl<'a> Progress<'a> {
         self.read(setting, last)?;
         self.live.end(setting);
         Ok(())
+    }
+
+    /// What to end with where the next step has no data: what was learnt is kept.
+    fn leave(&mut self, setting: &Setting, trainer: &Trainer, error: Error) -> Error {
+        let new = self.steps > 0 && self.kept != Some(self.steps);
+        if new && let Err(also) = self.keep(setting, trainer) {
+            say::message(format!("the state could not be kept: {also}"), &[]);
+        }
+        if hear::stop() { Error::Stopped } else { error }
     }
 
     /// Reads the numbers of a step from the device. One that is not finite ends the training.

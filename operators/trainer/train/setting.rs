@@ -28,6 +28,8 @@ pub struct Setting {
     pub width: usize,
     /// The stages of the data path, as its report has them.
     pub stages: Vec<String>,
+    /// Whether shards come from elsewhere, which may fail.
+    pub elsewhere: bool,
     /// The file of weights to begin with.
     pub init: Option<PathBuf>,
 }
@@ -84,6 +86,7 @@ impl Setting {
             total,
             width: train.encoder.width(),
             stages: std::iter::once(clips).chain(beside.1).flat_map(Clips::stages).collect(),
+            elsewhere: clips.elsewhere,
             init,
             train,
         })

@@ -47,15 +47,20 @@ impl Bring for Shards {
     fn bring(&self, shard: &Path) -> Result<(), Error> {
         let missing = || Error::Other(format!("{} is no shard of what is read", shard.display()));
         let file = self.files.get(shard).ok_or_else(missing)?;
-        // A copy that is here already is the same file under another name.
-        let _ = fs::hard_link(self.store.path(&file.path), shard);
         if self.is_whole(shard, file)? {
             return Ok(());
         }
-        let _ = fs::remove_file(shard);
-        self.store.fetch_to(&file.path, shard)?;
-        if self.is_whole(shard, file)? {
-            return Ok(());
+        // It has its name once it is whole, whoever brings it at the same time.
+        let coming = tempfile::TempDir::new_in(shard.parent().unwrap_or(shard)).map_err(Error::io(shard))?;
+        let part = coming.path().join("part");
+        // A copy that is here already is the same file under another name.
+        let _ = fs::hard_link(self.store.path(&file.path), &part);
+        if !self.is_whole(&part, file)? {
+            let _ = fs::remove_file(&part);
+            self.store.fetch_to(&file.path, &part)?;
+        }
+        if self.is_whole(&part, file)? {
+            return fs::rename(&part, shard).map_err(Error::io(shard));
         }
         let message =
             "is damaged: it is not what was written; `etude verify FILE --repair` has it computed again";

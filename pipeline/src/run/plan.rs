@@ -307,6 +307,9 @@ impl Engine {
             () if record.fingerprint != resolved.fingerprint => {
                 vec!["what it reads is read in another way, or has other columns".into()]
             }
+            () if record.inputs != resolved.inputs => {
+                vec!["the items that it reads are spread over shards in another way".into()]
+            }
             () if self.store.is_damaged(&record.fingerprint, &record.inputs) => {
                 vec!["the list of its files in the store is damaged; it is made again".into()]
             }
