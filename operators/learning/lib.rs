@@ -10,6 +10,7 @@ pub mod optimizer;
 pub mod probe;
 mod range;
 pub mod retrieve;
+mod shards;
 pub mod train;
 pub mod worker;
 

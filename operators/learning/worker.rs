@@ -1,18 +1,19 @@
 //! Starts the worker program and passes on what it says.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use etude_pipeline::Error;
 use etude_pipeline::event::{Event, Reporter};
-use etude_pipeline::operator::{Bring, ChainReport, Dataset, DatasetJob};
+use etude_pipeline::operator::{ChainReport, Dataset, DatasetJob};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+
+use crate::shards::{Input, Shards};
 
 /// The name of the program.
 pub const PROGRAM: &str = "etude-trainer";
@@ -95,9 +96,6 @@ pub fn command(path: &std::path::Path, threads: usize) -> Command {
     command
 }
 
-/// Shards that are on their way here at a time.
-const BRINGING: usize = 4;
-
 /// How long it may take to keep the state and end: the step that it is in, and writing.
 const GRACE: Duration = Duration::from_secs(1800);
 
@@ -119,85 +117,6 @@ impl Drop for Guard {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// The worker's standard input.
-#[derive(Clone)]
-struct Input(Arc<Mutex<Option<ChildStdin>>>);
-
-impl Input {
-    /// Writes a line. A worker that ended already says why on its way out.
-    fn line(&self, what: &impl Serialize) -> Result<(), Error> {
-        let line = serde_json::to_string(what)?;
-        if let Some(stdin) = lock(&self.0).as_mut() {
-            let _ = writeln!(stdin, "{line}");
-        }
-        Ok(())
-    }
-}
-
-/// Shards that the worker asks for, which threads bring.
-struct Shards {
-    queue: mpsc::Sender<PathBuf>,
-    /// Those that it has not let go.
-    wanted: Arc<Mutex<HashSet<PathBuf>>>,
-    job: Option<Arc<dyn Bring>>,
-}
-
-impl Shards {
-    fn begin(job: &DatasetJob, input: &Input) -> Self {
-        let (queue, asked) = mpsc::channel::<PathBuf>();
-        let (asked, wanted) = (Arc::new(Mutex::new(asked)), Arc::new(Mutex::default()));
-        let shards = Self { queue, wanted, job: job.shards.clone() };
-        for _ in 0..BRINGING {
-            let Some(job) = shards.job.clone() else { break };
-            let (input, asked, wanted) = (input.clone(), asked.clone(), shards.wanted.clone());
-            std::thread::spawn(move || {
-                loop {
-                    let next = lock(&asked).recv();
-                    let Ok(path) = next else { return };
-                    if !lock(&wanted).contains(&path) {
-                        continue;
-                    }
-                    let brought = job.bring(&path);
-                    let wanted = lock(&wanted);
-                    if !wanted.contains(&path) {
-                        job.release(&path);
-                    } else if !matches!(brought, Err(Error::Cancelled)) {
-                        let wrong = brought.err().map(|error| error.to_string());
-                        let _ = input.line(&Tell::Shard { path, wrong });
-                    }
-                }
-            });
-        }
-        shards
-    }
-
-    fn bring(&self, paths: Vec<PathBuf>) {
-        for path in paths {
-            lock(&self.wanted).insert(path.clone());
-            let _ = self.queue.send(path);
-        }
-    }
-
-    fn release(&self, paths: &[PathBuf]) {
-        let mut wanted = lock(&self.wanted);
-        for path in paths {
-            wanted.remove(path);
-            self.job.iter().for_each(|job| job.release(path));
-        }
-    }
-}
-
-/// What is left of the queue is nobody's any more.
-impl Drop for Shards {
-    fn drop(&mut self) {
-        lock(&self.wanted).clear();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Dataset for Worker {
@@ -227,7 +146,7 @@ impl Dataset for Worker {
             .map_err(failed)?;
         let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
         // It stays open: the worker ends with this program, however that ends.
-        let input = Input(Arc::new(Mutex::new(stdin)));
+        let input = Input::new(stdin);
         input.line(job)?;
         let shards = Shards::begin(job, &input);
         let errors = std::thread::spawn(move || {

@@ -1,6 +1,5 @@
 //! Batches, made ahead on threads of their own.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -10,11 +9,10 @@ use etude_learning::train::Unit;
 use etude_pipeline::flow::{Mask, Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
 
-use super::clips::{Clips, Reader};
+use super::clips::Clips;
 use super::nearby::Nearby;
-use super::order::Order;
-use super::orders::Orders;
 use super::side::Side;
+use super::source::{Epoch, Source};
 use crate::error::Error;
 
 /// Batches of each thread that are ready before they are due.
@@ -80,10 +78,8 @@ impl<'scope> Loader<'scope> {
         threads: usize,
     ) -> Self {
         let threads = threads.max(1);
-        let source = Arc::new(Source { clips, sides, plan, nearby, last, orders: Orders::new(plan, clips) });
-        let (epoch, place) = plan.place(first);
-        let window = (epoch, source.orders.of(epoch).window(place));
-        (0..threads).for_each(|thread| nearby.begin(thread, window));
+        let source = Arc::new(Source::new((clips, sides), plan, nearby, last));
+        (0..threads).for_each(|thread| source.begin(thread, first));
         let (mut queues, mut handles) = (Vec::new(), Vec::new());
         for thread in 0..threads {
             let (sender, queue) = sync_channel(AHEAD);
@@ -125,26 +121,6 @@ impl Drop for End<'_> {
     }
 }
 
-/// What batches are made of.
-struct Source<'a> {
-    clips: &'a Clips,
-    sides: &'a [Clips],
-    plan: &'a Plan,
-    nearby: &'a Nearby<'a>,
-    /// The number behind the last batch.
-    last: u64,
-    orders: Orders<'a>,
-}
-
-/// The epoch that a thread is in.
-struct Epoch {
-    number: u64,
-    /// The window of its last batch.
-    window: usize,
-    reader: Reader,
-    sides: Vec<Reader>,
-}
-
 impl Plan {
     /// Values of a view.
     pub fn values(&self) -> usize {
@@ -157,63 +133,14 @@ impl Plan {
     }
 
     /// The epoch of a batch, and the place of its first clip there.
-    fn place(&self, number: u64) -> (u64, u64) {
+    pub(super) fn place(&self, number: u64) -> (u64, u64) {
         (number / self.per_epoch, number % self.per_epoch * self.clips as u64)
-    }
-}
-
-impl Source<'_> {
-    /// The window behind one that some batch reads.
-    fn next(&self, epoch: u64, window: usize, order: &Order) -> Option<(u64, usize)> {
-        let batches = self.plan.per_epoch.min(self.last - epoch * self.plan.per_epoch);
-        let read = order
-            .windows()
-            .get(window + 1)
-            .is_some_and(|window| window.before < batches * self.plan.clips as u64);
-        match read {
-            true => Some((epoch, window + 1)),
-            false => ((epoch + 1) * self.plan.per_epoch < self.last).then_some((epoch + 1, 0)),
-        }
-    }
-
-    /// What reads some places of an epoch, once what is read is here.
-    fn enter<'a>(
-        &self,
-        thread: usize,
-        (epoch, order): (u64, &Order),
-        places: RangeInclusive<u64>,
-        at: &'a mut Option<Epoch>,
-    ) -> Result<&'a mut Epoch, Error> {
-        let (first, last) = (order.window(*places.start()), order.window(*places.end()));
-        // What was open of shards that are let go would keep their room on the disk.
-        let stays = |at: &Epoch| at.number == epoch && (!self.clips.elsewhere || at.window == first);
-        let entered = at.take().filter(stays);
-        let next =
-            self.next(epoch, last, order).map(|(epoch, window)| (epoch, window, self.orders.of(epoch)));
-        let next = next.as_ref().map(|(epoch, window, order)| (*epoch, *window, order.as_ref()));
-        self.nearby.enter(thread, (epoch, order), first..=last, next)?;
-        Ok(match entered {
-            Some(entered) => at.insert(entered),
-            None => {
-                let sides = self.sides.iter().map(|side| side.reader(epoch)).collect::<Result<_, _>>()?;
-                at.insert(Epoch { number: epoch, window: first, reader: self.clips.reader(epoch)?, sides })
-            }
-        })
-    }
-
-    fn load(&self, thread: usize, number: u64, at: &mut Option<Epoch>) -> Result<Loaded, Error> {
-        let (epoch, place) = self.plan.place(number);
-        let order = self.orders.of(epoch);
-        let places = place..=place + self.plan.clips as u64 - 1;
-        let chosen: Vec<u64> = places.clone().map(|place| order.at(place)).collect();
-        let entered = self.enter(thread, (epoch, &order), places, at)?;
-        self.plan.load((self.clips, self.sides), &chosen, entered)
     }
 }
 
 impl Plan {
     /// Makes a batch of some clips.
-    fn load(
+    pub(super) fn load(
         &self,
         (clips, sides): (&Clips, &[Clips]),
         chosen: &[u64],

@@ -6,6 +6,7 @@ mod nearby;
 mod order;
 mod orders;
 mod side;
+mod source;
 
 pub use clips::{Clips, Signal, add};
 pub use loader::{Loaded, Loader, Plan, shape};

@@ -19,7 +19,7 @@ impl<'a> Orders<'a> {
         Self { plan, layout: clips.layout(), made: Mutex::default() }
     }
 
-    /// The order of an epoch. Threads are at most one epoch apart.
+    /// The order of an epoch. Of one long gone it is forgotten, and made again where a thread is as far behind.
     pub fn of(&self, epoch: u64) -> Arc<Order> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.retain(|other, _| other + 2 >= epoch);
