@@ -56,6 +56,7 @@ fn train(old: &str, new: &str) -> String {
 }
 
 refused! {
+    window_of_nothing: train("epochs: 1", "epochs: 1\n    window: 0");
     nothing_is_kept: shards("  shards: {op: shards}\n", "");
     too_many_values: train("{op: crop, seconds: 2.7, views: 2}", "{op: crop, seconds: 2.7, views: 2}\n  noisy: {op: augment, chain: [gain: {db: [1, 2, 3]}]}");
     clips_of_different_length: train("seconds: 10", "seconds: 10, tail: keep");

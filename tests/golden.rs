@@ -178,11 +178,7 @@ fn avx() -> bool {
 
 /// Two recordings of which no computer's libm is asked.
 fn music(folder: &Path) {
-    let mut state = 12345u32;
-    let mut noise = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 16) as i16 / 8
-    };
+    let mut noise = common::noise();
     let saw = |n: u32| ((n * 300) % 20_000) as i16 - 10_000;
     write_wav(&folder.join("music/mono.wav"), 22_050, 1, (0..50_000).map(|n| saw(n) + noise()));
     write_wav(
@@ -204,16 +200,8 @@ fn digest(folder: &Path, operator: &str, stages: &str) -> Value {
     let yaml = format!("name: {operator}\nstages:\n  files: {{op: scan, path: ./{scanned}}}\n  {stages}\n");
     std::fs::write(folder.join("p.yaml"), yaml).unwrap();
     finished(etude(folder).args(["run", "p.yaml"]));
-    let runs = std::fs::read_dir(folder.join(".etude/runs")).unwrap();
-    let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
-    let text = std::fs::read_to_string(last).unwrap();
-    let record: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
     let stage = stages.rsplit('\n').next().unwrap().trim().split(':').next().unwrap();
-    let stage = &record["stages"][stage];
-    let (fingerprint, inputs) = (stage["fingerprint"].as_str().unwrap(), stage["inputs"].as_str().unwrap());
-    let text =
-        std::fs::read_to_string(folder.join(".etude/snapshots").join(fingerprint).join(inputs)).unwrap();
-    let snapshot: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+    let snapshot = common::stored(&common::snapshot(folder, &common::record(folder), stage));
     serde_json::json!({"version": versions(folder)[operator], "digest": snapshot["digest"]})
 }
 

@@ -15,12 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 #[test]
 fn midi_files_become_clips_that_say_what_they_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let font = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("soundfont").join("TimGM6mb.sf2");
-    if !font.is_file() {
-        assert!(std::env::var_os("ETUDE_TESTS_SKIP_NOTHING").is_none(), "{} is not there", font.display());
-        println!("skipped: {} is not there (`make test` fetches it)", font.display());
-        return;
-    }
+    let Some(font) = common::font() else { return };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let made = Command::new("python3")

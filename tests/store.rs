@@ -280,16 +280,7 @@ fn garbage_is_told_and_removed_and_the_rest_is_not() {
     let stages = finished(&mut command(folder.path(), &["run", "p.yaml", "--set", "rate=16000"]));
     assert_eq!(stages["pooled"]["status"], "reused");
     // What a killed run has forced is gone from no store: its shards are kept without their snapshot.
-    let record = digests(&folder.path().join(".etude/runs")).into_keys().next_back().unwrap();
-    let record = std::fs::read_to_string(folder.path().join(".etude/runs").join(record)).unwrap();
-    let record: Value = serde_json::from_str(record.split_once('\n').unwrap().1).unwrap();
-    let shards = &record["stages"]["shards"];
-    let snapshot = format!(
-        ".etude/snapshots/{}/{}",
-        shards["fingerprint"].as_str().unwrap(),
-        shards["inputs"].as_str().unwrap()
-    );
-    std::fs::remove_file(folder.path().join(snapshot)).unwrap();
+    std::fs::remove_file(common::snapshot(folder.path(), &common::record(folder.path()), "shards")).unwrap();
     text(folder.path(), &["gc", "--keep", "1", "--apply"]);
     assert_eq!(run(folder.path())["shards"]["computed"], 0);
 }

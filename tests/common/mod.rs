@@ -96,6 +96,49 @@ pub fn statuses(stages: &BTreeMap<String, Value>) -> Vec<(String, String)> {
     stages.iter().map(|(name, stage)| (name.clone(), stage["status"].as_str().unwrap().to_owned())).collect()
 }
 
+/// The record of the last run.
+pub fn record(folder: &Path) -> Value {
+    let runs = std::fs::read_dir(folder.join(".etude/runs")).unwrap();
+    stored(&runs.map(|entry| entry.unwrap().path()).max().unwrap())
+}
+
+/// The snapshot of a stage, as a run's record names it.
+pub fn snapshot(folder: &Path, record: &Value, stage: &str) -> PathBuf {
+    let stage = &record["stages"][stage];
+    let name = |what: &str| stage[what].as_str().unwrap();
+    folder.join(".etude/snapshots").join(name("fingerprint")).join(name("inputs"))
+}
+
+/// A text of the store, whose first line is its digest.
+pub fn stored(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap();
+    serde_json::from_str(text.split_once('\n').unwrap().1).unwrap()
+}
+
+/// The SoundFont that `make test` fetches; none, and said, where it is not there.
+pub fn font() -> Option<PathBuf> {
+    let font = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("soundfont").join("TimGM6mb.sf2");
+    let there = font.is_file();
+    assert!(
+        there || std::env::var_os("ETUDE_TESTS_SKIP_NOTHING").is_none(),
+        "{} is not there",
+        font.display()
+    );
+    if !there {
+        println!("skipped: {} is not there (`make test` fetches it)", font.display());
+    }
+    there.then_some(font)
+}
+
+/// Noise of which no computer's libm is asked.
+pub fn noise() -> impl FnMut() -> i16 {
+    let mut state = 12345u32;
+    move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as i16 / 8
+    }
+}
+
 /// All files below a folder with their content's digest, by relative path.
 pub fn digests(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fn visit(root: &Path, folder: &Path, all: &mut BTreeMap<String, Vec<u8>>) {

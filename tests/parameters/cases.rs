@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub struct Case {
     pub operator: &'static str,
     /// By names and places in lists, such as `bands.0.positive`.
-    pub parameter: &'static str,
+    pub parameter: String,
     pub values: [Value; 2],
     /// The stage above.
     pub above: &'static str,
@@ -44,7 +44,7 @@ type Row = (&'static str, [Value; 2], Value, &'static [&'static str]);
 fn of(operator: &'static str, above: &'static str, keeps: Keeps, rows: Vec<Row>) -> Vec<Case> {
     let case = |(parameter, values, beside, refused): Row| Case {
         operator,
-        parameter,
+        parameter: parameter.to_owned(),
         values,
         above,
         beside,
@@ -53,6 +53,12 @@ fn of(operator: &'static str, above: &'static str, keeps: Keeps, rows: Vec<Row>)
         keeps,
     };
     rows.into_iter().map(case).collect()
+}
+
+/// The same of parameters within another.
+fn within(name: &str, mut cases: Vec<Case>) -> Vec<Case> {
+    cases.iter_mut().for_each(|case| case.parameter = format!("{name}.{}", case.parameter));
+    cases
 }
 
 /// Two numbers, words or ranges.
@@ -99,10 +105,15 @@ pub fn all() -> Vec<Case> {
         of("augment", "pairs", Shards, chains()),
         of("stft", "clips", Shards, stft()),
         of("mel", "clips", Shards, mel()),
+        of("mel", "clips", Shards, bands()),
+        within("compress", of("mel", "clips", Shards, compression())),
         of("mfcc", "clips", Shards, mfcc()),
+        within("mel", of("mfcc", "clips", Shards, bands())),
+        within("compress", of("mfcc", "clips", Shards, compression())),
         of("chroma", "clips", Shards, chroma()),
         of("cqt", "clips", Shards, cqt()),
-        of("compress", "spectra", Shards, compression("function")),
+        of("compress", "spectra", Shards, functions()),
+        within("function", of("compress", "spectra", Shards, compression())),
         of("standardise", "bands", Shards, standardising()),
         of("n_grams", "bands", Shards, n_grams()),
         of("spec_augment", "band_pairs", Shards, spec_augment()),
@@ -304,42 +315,36 @@ fn stft() -> Vec<Row> {
     ]
 }
 
-fn mel() -> Vec<Row> {
-    let mut rows = vec![
-        ("n_fft", two!(512, 1024), none(), [].as_slice()),
+/// What makes mel bands.
+fn bands() -> Vec<Row> {
+    vec![
+        ("n_fft", two!(512, 1024), none(), &[]),
         ("hop", two!(160, 128), none(), &[]),
         ("window_length", two!(400, 300), none(), &["513"]),
         ("padding", two!("none", "reflect"), none(), &[]),
-        ("n_mels", two!(16, 20), none(), &[]),
+        ("n_mels", two!(64, 40), none(), &[]),
         ("f_min", two!(0, 100), none(), &["-1", "8000"]),
         ("f_max", two!(8000, 4000), none(), &["0", "8001"]),
         ("scale", two!("htk", "slaney"), none(), &[]),
         ("norm", two!("none", "slaney"), none(), &[]),
-        ("power", two!(1, 2), none(), &[]),
+        ("power", two!(1, 2), json!({"compress": "log"}), &[]),
+    ]
+}
+
+fn mel() -> Vec<Row> {
+    vec![
+        ("compress", two!("log", "log1p"), none(), &["nonsense"]),
         ("standardise", two!("none", "clip"), none(), &["nonsense", "corpus"]),
-    ];
-    rows.extend(compression("compress"));
-    rows
+    ]
 }
 
 fn mfcc() -> Vec<Row> {
-    let mut rows = vec![
-        ("n_mfcc", two!(20, 13), none(), ["65"].as_slice()),
+    vec![
+        ("n_mfcc", two!(20, 13), none(), &["65"]),
         ("lifter", two!(0, 22), none(), &[]),
         ("norm", two!("ortho", "none"), none(), &[]),
-        ("mel.n_fft", two!(512, 1024), none(), &[]),
-        ("mel.hop", two!(160, 128), none(), &[]),
-        ("mel.window_length", two!(400, 300), none(), &["513"]),
-        ("mel.padding", two!("none", "reflect"), none(), &[]),
-        ("mel.n_mels", two!(64, 40), none(), &[]),
-        ("mel.f_min", two!(0, 100), none(), &["-1", "8000"]),
-        ("mel.f_max", two!(8000, 4000), none(), &["0", "8001"]),
-        ("mel.scale", two!("htk", "slaney"), none(), &[]),
-        ("mel.norm", two!("none", "slaney"), none(), &[]),
-        ("mel.power", two!(1, 2), json!({"compress": "log"}), &[]),
-    ];
-    rows.extend(compression("compress"));
-    rows
+        ("compress", two!("log", "log1p"), none(), &["nonsense"]),
+    ]
 }
 
 fn chroma() -> Vec<Row> {
@@ -372,44 +377,23 @@ fn cqt() -> Vec<Row> {
     ]
 }
 
-/// The functions, at the name that they have in an operator.
-fn compression(name: &'static str) -> Vec<Row> {
-    let paths: [&'static str; 8] = match name {
-        "function" => [
-            "function",
-            "function.log.offset",
-            "function.log1p.scale",
-            "function.log10.scale",
-            "function.db.of",
-            "function.db.reference",
-            "function.db.floor",
-            "function.db.top_db",
-        ],
-        _ => [
-            "compress",
-            "compress.log.offset",
-            "compress.log1p.scale",
-            "compress.log10.scale",
-            "compress.db.of",
-            "compress.db.reference",
-            "compress.db.floor",
-            "compress.db.top_db",
-        ],
-    };
-    let [function, offset, log1p, log10, of, reference, floor, top_db] = paths;
-    let mut rows = vec![
-        (function, two!("log", "log1p"), none(), ["nonsense"].as_slice()),
-        (offset, two!(0.001, 0.01), none(), &["0", "-1"]),
-        (log1p, two!(1, 10), none(), &["0", "-1"]),
-        (log10, two!(1, 10), none(), &["0", "-1"]),
-        (reference, two!(1, 2), none(), &["0", "-1"]),
-        (floor, two!(0.1, 1), none(), &["0", "-1"]),
-        (top_db, two!(80, 10), none(), &["-1"]),
-    ];
-    if name == "function" {
-        rows.push((of, two!("power", "magnitude"), none(), &[]));
-    }
-    rows
+fn functions() -> Vec<Row> {
+    vec![
+        ("function", two!("log", "log1p"), none(), &["nonsense"]),
+        ("function.db.of", two!("power", "magnitude"), none(), &[]),
+    ]
+}
+
+/// What functions take.
+fn compression() -> Vec<Row> {
+    vec![
+        ("log.offset", two!(0.001, 0.01), none(), &["0", "-1"]),
+        ("log1p.scale", two!(1, 10), none(), &["0", "-1"]),
+        ("log10.scale", two!(1, 10), none(), &["0", "-1"]),
+        ("db.reference", two!(1, 2), none(), &["0", "-1"]),
+        ("db.floor", two!(0.1, 1), none(), &["0", "-1"]),
+        ("db.top_db", two!(80, 10), none(), &["-1"]),
+    ]
 }
 
 fn standardising() -> Vec<Row> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::write_wav;
+use crate::common::{noise, write_wav};
 
 /// What stands above the stages of the cases.
 pub const STAGES: &str = "
@@ -34,11 +34,7 @@ pub const STAGES: &str = "
 
 /// Writes recordings, an archive, a MIDI file and tables.
 pub fn write(folder: &Path) {
-    let mut state = 12345u32;
-    let mut noise = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 16) as i16 / 8
-    };
+    let mut noise = noise();
     // Louder and louder, with a silence.
     let saw = |n: u32| (((n * 300) % 20_000) as i16 - 10_000) / (5 - (n / 20_000).min(4) as i16);
     let mut mono = |n: u32| if (30_000..35_000).contains(&n) { 0 } else { saw(n) + noise() };

@@ -51,13 +51,9 @@ fn kept(case: &Case, index: usize) -> (String, String) {
     (stages, kept)
 }
 
-/// The digest of what a stage gave in the last run, and in how many files.
-fn digest(folder: &Path, stages: &Value, stage: &str) -> String {
-    let stage = &stages[stage];
-    let (fingerprint, inputs) = (stage["fingerprint"].as_str().unwrap(), stage["inputs"].as_str().unwrap());
-    let text =
-        std::fs::read_to_string(folder.join(".etude/snapshots").join(fingerprint).join(inputs)).unwrap();
-    let snapshot: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+/// The digest of what a stage gave in a run, and in how many files.
+fn digest(folder: &Path, record: &Value, stage: &str) -> String {
+    let snapshot = common::stored(&common::snapshot(folder, record, stage));
     format!("{} in {}", snapshot["digest"], snapshot["files"].as_array().map_or(0, Vec::len))
 }
 
@@ -73,21 +69,14 @@ fn digests(folder: &Path, cases: &[Case], which: usize) -> Vec<String> {
     std::fs::write(folder.join("p.yaml"), yaml).unwrap();
     // Where a limit is low, all items are rejected.
     finished(etude(folder).args(["run", "p.yaml", "--max-rejects", "100%"]));
-    let runs = std::fs::read_dir(folder.join(".etude/runs")).unwrap();
-    let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
-    let text = std::fs::read_to_string(last).unwrap();
-    let record: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
-    names.iter().map(|name| digest(folder, &record["stages"], name)).collect()
+    let record = common::record(folder);
+    names.iter().map(|name| digest(folder, &record, name)).collect()
 }
 
 /// The font that `make test` fetches, twice: one as it is, one with other samples.
 fn fonts(folder: &Path) -> bool {
-    let font = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("soundfont").join("TimGM6mb.sf2");
-    let Ok(mut bytes) = std::fs::read(&font) else {
-        assert!(std::env::var_os("ETUDE_TESTS_SKIP_NOTHING").is_none(), "{} is not there", font.display());
-        println!("render is left out: {} is not there (`make test` fetches it)", font.display());
-        return false;
-    };
+    let Some(font) = common::font() else { return false };
+    let mut bytes = std::fs::read(font).unwrap();
     std::fs::write(folder.join("one.sf2"), &bytes).unwrap();
     // Samples lie in the chunk `smpl`, which takes up almost all of the file.
     let middle = bytes.len() / 2;
