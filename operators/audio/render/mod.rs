@@ -122,7 +122,7 @@ impl Operator for Render {
         Invalid::unless(max_seconds, "max_seconds", "must be more than 0 and at most 86400")?;
         // Whether the file is there is found when it is needed, as with other files.
         let usable = self.font.check(&self.soundfont);
-        usable.map_err(|message| Invalid { parameter: "soundfont".into(), message })
+        usable.map_err(Invalid::by("soundfont"))
     }
 
     fn output(&self, inputs: &Inputs<'_>) -> Result<Flow, Invalid> {

@@ -122,17 +122,16 @@ fn globs(parameter: &str, patterns: &[String]) -> Result<GlobSet, Invalid> {
     let mut set = GlobSetBuilder::new();
     for (index, pattern) in patterns.iter().enumerate() {
         let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(true).build();
-        set.add(glob.map_err(|error| Invalid {
-            parameter: format!("{parameter}.{index}"),
-            message: format!("is not a glob: {}", error.kind()),
+        set.add(glob.map_err(|error| {
+            Invalid::of(&format!("{parameter}.{index}"), format!("is not a glob: {}", error.kind()))
         })?);
     }
-    set.build().map_err(|error| Invalid { parameter: parameter.into(), message: error.to_string() })
+    set.build().map_err(|error| Invalid::of(parameter, error.to_string()))
 }
 
 /// What is wrong with the place that is scanned.
 fn wrong(message: impl Into<String>) -> Invalid {
-    Invalid { parameter: "path".into(), message: message.into() }
+    Invalid::of("path", message)
 }
 
 /// `~` is the home folder, also where no shell has expanded it.

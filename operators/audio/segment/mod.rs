@@ -131,10 +131,10 @@ impl Operator for Segment {
         self.silence.as_ref().map_or(Ok(()), Silence::check)?;
         // Whether the file is there is found when it is needed, as with other files.
         match &self.windows {
-            Some(path) if Path::new(path).is_file() => self.table().map(|_| ()).map_err(|message| Invalid {
-                parameter: "windows".into(),
-                message: format!("cannot be used: {message}"),
-            }),
+            Some(path) if Path::new(path).is_file() => self
+                .table()
+                .map(|_| ())
+                .map_err(|message| Invalid::of("windows", format!("cannot be used: {message}"))),
             _ => Ok(()),
         }
     }

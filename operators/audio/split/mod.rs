@@ -72,10 +72,6 @@ impl Declare for Split {
         &[Port { name: "from", many: false, optional: false, about: "a table with a column `item`" }];
 }
 
-fn invalid(parameter: &str, message: impl Into<String>) -> Invalid {
-    Invalid { parameter: parameter.to_owned(), message: message.into() }
-}
-
 impl Split {
     /// The columns that decide, with the parameters that name them.
     fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
@@ -87,10 +83,10 @@ impl Split {
     fn schema(&self, input: &Schema) -> Result<SchemaRef, Invalid> {
         let item = input.column_with_name(ITEM).map(|(_, field)| field.data_type());
         if !matches!(item, Some(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)) {
-            return Err(invalid("", "expects a table with a column `item` of names"));
+            return Err("expects a table with a column `item` of names".into());
         }
         if input.column_with_name(SPLIT).is_some() {
-            return Err(invalid("", "the table has a column `split` already"));
+            return Err("the table has a column `split` already".into());
         }
         for (parameter, name) in self.named() {
             let Some((_, field)) = input.column_with_name(name) else {
@@ -99,10 +95,13 @@ impl Split {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("it has {}", names.join(", ")),
                 };
-                return Err(invalid(parameter, format!("there is no column `{name}` in the table; {help}")));
+                return Err(Invalid::of(
+                    parameter,
+                    format!("there is no column `{name}` in the table; {help}"),
+                ));
             };
             if field.data_type().is_nested() {
-                return Err(invalid(parameter, format!("column `{name}` has more than one value a row")));
+                return Err(Invalid::of(parameter, format!("column `{name}` has more than one value a row")));
             }
         }
         let mut fields = input.fields().to_vec();

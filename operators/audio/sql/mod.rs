@@ -59,7 +59,7 @@ impl Declare for Sql {
 
 impl Sql {
     fn wrong(&self, name: &str, message: impl Into<String>) -> Invalid {
-        Invalid { parameter: format!("tables.{name}"), message: message.into() }
+        Invalid::of(&format!("tables.{name}"), message)
     }
 
     /// The files of `tables`.
@@ -85,7 +85,6 @@ impl Operator for Sql {
     }
 
     fn output_named(&self, inputs: &Inputs<'_>, names: &Names<'_>) -> Result<Flow, Invalid> {
-        let invalid = |parameter: &str, message: String| Invalid { parameter: parameter.to_owned(), message };
         let mut tables = self.files(&CancellationToken::new())?;
         for (flow, name) in inputs.many("from").iter().zip(names.many("from")) {
             match flow {
@@ -96,14 +95,14 @@ impl Operator for Sql {
                 Flow::Items => {
                     let message =
                         format!("`{name}` gives items, not a table: put `op: metadata` between them");
-                    return Err(invalid("from", message));
+                    return Err(Invalid::of("from", message));
                 }
-                other => return Err(invalid("from", format!("expects tables; `{name}` gives {other}"))),
+                other => return Err(Invalid::of("from", format!("expects tables; `{name}` gives {other}"))),
             }
         }
         // Planning reads nothing more: there is nothing to wait for.
         let planned = futures::executor::block_on(plan(&self.query, tables, None));
-        let planned = planned.map_err(|message| invalid("query", message))?;
+        let planned = planned.map_err(Invalid::by("query"))?;
         match self.tables.keys().find(|name| !planned.reads.contains(*name)) {
             Some(name) => Err(self.wrong(name, "is not read by the query: leave it out")),
             None => Ok(Flow::Table(planned.schema)),

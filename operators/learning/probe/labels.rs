@@ -55,12 +55,8 @@ const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
-fn invalid(parameter: &str, message: String) -> Invalid {
-    Invalid { parameter: parameter.to_owned(), message }
-}
-
 fn unusable(error: impl Display) -> Invalid {
-    invalid("labels", format!("cannot be used: {error}"))
+    Invalid::of("labels", format!("cannot be used: {error}"))
 }
 
 impl Labels {
@@ -74,7 +70,7 @@ impl Labels {
         let batches = if magic == b"PAR1" { parquet(file, columns) } else { csv(file, columns) };
         let rows = collect(batches?, columns)?;
         if rows.is_empty() {
-            return Err(invalid("target", format!("`{}` has no class in any row", columns.target)));
+            return Err(Invalid::of("target", format!("`{}` has no class in any row", columns.target)));
         }
         Ok(Self::number(&rows, columns.group.is_some()))
     }
@@ -127,7 +123,7 @@ fn choose(names: &[&str], columns: &Columns<'_>) -> Result<Vec<usize>, Invalid> 
         let Some(asked) = asked else { continue };
         let place = names.iter().position(|name| *name == asked).ok_or_else(|| {
             let found = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            invalid(parameter, format!("names `{asked}`, which is no column of `labels`; it has {found}"))
+            Invalid::of(parameter, format!("names `{asked}`, which is no column of `labels`; it has {found}"))
         })?;
         places.insert(place);
     }
@@ -147,7 +143,7 @@ fn collect(batches: Batches, columns: &Columns<'_>) -> Result<BTreeMap<String, R
             let number = before + at as u64 + 1;
             let Some(class) = value(&classes, at) else { continue };
             let missing =
-                |what: &str| invalid("labels", format!("cannot be used: row {number} names no {what}"));
+                |what: &str| Invalid::of("labels", format!("cannot be used: row {number} names no {what}"));
             let item = value(&items, at).ok_or_else(|| missing("item"))?;
             let group = match &groups {
                 Some(groups) => value(groups, at).ok_or_else(|| missing("group"))?,
@@ -189,7 +185,7 @@ fn text(batch: &RecordBatch, parameter: &str, name: &str) -> Result<StringArray,
         let kind = column.data_type();
         let message =
             format!("names `{name}`, which holds {kind}; expected text, integers, or true and false");
-        return Err(invalid(parameter, message));
+        return Err(Invalid::of(parameter, message));
     }
     Ok(cast(column, &DataType::Utf8).map_err(unusable)?.as_string::<i32>().clone())
 }
