@@ -106,8 +106,7 @@ fn contents(parameter: &str, value: &Value) -> Result<Value, Invalid> {
     Ok(match value {
         Value::String(path) => {
             let digest = digest_file(Path::new(path), &CancellationToken::new());
-            let wrong =
-                |error: Error| Invalid { parameter: parameter.to_owned(), message: error.to_string() };
+            let wrong = |error: Error| Invalid::of(parameter, error.to_string());
             json!({"blake3": digest.map_err(wrong)?})
         }
         Value::Array(list) => {
@@ -160,8 +159,8 @@ fn loosen(schema: &mut Value) {
         return;
     }
     let mut whole = Map::new();
-    if let Some(about) = schema.get("description") {
-        whole.insert("description".into(), about.clone());
+    if let Some(about) = schema.as_object_mut().and_then(|schema| schema.remove("description")) {
+        whole.insert("description".into(), about);
     }
     let mut any = vec![schema.take(), json!({"type": "string", "pattern": VARIABLE})];
     any.extend(names);
