@@ -6,6 +6,7 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, C
 use symphonia::core::formats::Track;
 use symphonia::core::meta::{MetadataRevision, StandardTag, Tag};
 
+use super::Channels;
 use super::codec;
 use super::coded::{self, Coded};
 use super::failure::{Failure, bad, guarded};
@@ -49,7 +50,7 @@ fn headers(source: Box<dyn Source>, key: &str, watch: &Watch) -> Result<About, F
     let bytes = source.length();
     let source = watch.source(source);
     let extension = std::path::Path::new(key).extension().and_then(|extension| extension.to_str());
-    let mut about = match open(Box::new(source), extension)? {
+    let mut about = match open(Box::new(source), extension, Channels::Keep)? {
         Engine::Pcm(reader) => {
             let pcm = &reader.pcm;
             // A file that ends early does not hold what it says.

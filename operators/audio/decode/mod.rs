@@ -8,6 +8,7 @@ mod failure;
 mod gather;
 pub mod isolate;
 mod limits;
+mod mix;
 mod open;
 mod pcm;
 mod range;
@@ -91,7 +92,7 @@ pub enum OnDamage {
 
 impl Declare for Decode {
     const NAME: &'static str = "decode";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] =
         &[Port { name: "from", many: false, optional: false, about: "the items of a scan" }];
@@ -154,7 +155,7 @@ fn read_watched(
         let source = item.open()?;
         spent.bytes(source.length())?;
         let source = watch.source(source);
-        guarded(|| Stream::open(Box::new(source), extension)).map_err(opening)
+        guarded(|| Stream::of(Box::new(source), extension, decode.channels)).map_err(opening)
     };
     let mut stream = open()?;
     let mut start = 0;
@@ -169,11 +170,11 @@ fn read_watched(
             stream.cut(from, to);
         }
     }
-    let channels = if decode.channels == Channels::Keep { stream.channels() } else { 1 };
+    let channels = stream.channels();
     let places = u16::try_from(channels).unwrap_or(u16::MAX);
     let mut header = Some(Header::audio(item.key.clone(), start, stream.rate(), places, None));
     let mut gather = Gather::new(channels, context.block);
-    let (mut skipped, mut not_finite) = (0, 0);
+    let mut skipped = 0;
     let rate = f64::from(stream.rate());
     loop {
         context.check()?;
@@ -186,7 +187,7 @@ fn read_watched(
                 if let Some(header) = header.take() {
                     output.begin(&header)?;
                 }
-                not_finite += gather.push(planes, decode.channels, output)?;
+                gather.push(planes, output)?;
                 if let Err(stop) = spent.frames(stream.frames(), &|| at(seconds)) {
                     gather.flush(output)?;
                     return Err(stop);
@@ -211,7 +212,7 @@ fn read_watched(
     }
     gather.flush(output)?;
     output.count("skipped_packets", skipped);
-    output.count("not_finite_samples", not_finite);
+    output.count("not_finite_samples", stream.not_finite());
     output.end()
 }
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use symphonia::core::io::MediaSource;
 
+use super::Channels;
 use super::coded::{self, Coded, Decoded};
 use super::container::{self, Found};
 use super::failure::{Failure, bad, reading};
@@ -26,8 +27,12 @@ pub(super) enum Engine {
     Coded(Box<Coded>),
 }
 
-/// Opens a file as far as its headers.
-pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) -> Result<Engine, Failure> {
+/// Opens a file as far as its headers. Only the channels that are wanted are given.
+pub(super) fn open(
+    mut source: Box<dyn MediaSource>,
+    extension: Option<&str>,
+    channels: Channels,
+) -> Result<Engine, Failure> {
     if source.byte_len() == Some(0) {
         return Err(bad("empty", "the file is empty"));
     }
@@ -37,13 +42,13 @@ pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) ->
         let track = match container::find(source.as_mut())? {
             Found::Pcm(pcm) => {
                 coded::check(pcm.rate, usize::from(pcm.channels))?;
-                let reader = pcm::Reader::new(source, pcm).map_err(|error| reading(&error))?;
+                let reader = pcm::Reader::new(source, pcm, channels).map_err(|error| reading(&error))?;
                 return Ok(Engine::Pcm(Box::new(reader)));
             }
             Found::Pieces(pcm, pieces) => {
                 coded::check(pcm.rate, usize::from(pcm.channels))?;
                 let source = Box::new(Pieces::new(source, &pieces));
-                let reader = pcm::Reader::new(source, pcm).map_err(|error| reading(&error))?;
+                let reader = pcm::Reader::new(source, pcm, channels).map_err(|error| reading(&error))?;
                 return Ok(Engine::Pcm(Box::new(reader)));
             }
             Found::Inside { from, to } => {
@@ -58,21 +63,25 @@ pub(super) fn open(mut source: Box<dyn MediaSource>, extension: Option<&str>) ->
         };
         let track = container::Track { short: short || track.cut.is_some(), ..track };
         let source = Shared::new(source);
-        let first = attempt(Box::new(source.clone()), track.clone());
+        let first = attempt(Box::new(source.clone()), track.clone(), channels);
         let failed = match first {
             Err(failure @ Failure::Bad { class: "format" | "truncated" | "empty", .. }) => failure,
             other => return other,
         };
         // Headers and tags that symphonia stumbles over are taken away, if that is what it was.
         let plain = plain(Box::new(source), &track);
-        let second = plain.ok().flatten().and_then(|source| attempt(source, track).ok());
+        let second = plain.ok().flatten().and_then(|source| attempt(source, track, channels).ok());
         return second.ok_or_else(|| named(failed, extension));
     }
     Err(bad("format", "files lie within each other"))
 }
 
 /// Opens what symphonia demuxes.
-fn attempt(mut source: Box<dyn MediaSource>, track: container::Track) -> Result<Engine, Failure> {
+fn attempt(
+    mut source: Box<dyn MediaSource>,
+    track: container::Track,
+    channels: Channels,
+) -> Result<Engine, Failure> {
     if track.container == "flac" {
         let end = container::behind_music(source.as_mut())?;
         source = Box::new(Part::new(source, 0, end).map_err(|error| reading(&error))?);
@@ -81,7 +90,7 @@ fn attempt(mut source: Box<dyn MediaSource>, track: container::Track) -> Result<
         source = cut.of(source).map_err(|error| reading(&error))?;
     }
     source.rewind().map_err(|error| reading(&error))?;
-    Ok(Engine::Coded(Box::new(Coded::open(source, track)?)))
+    Ok(Engine::Coded(Box::new(Coded::open(source, track, channels)?)))
 }
 
 /// The same without what comes before the music; none where there is nothing.
@@ -120,9 +129,9 @@ impl Engine {
         match self {
             Self::Coded(coded) => coded.decode(planes),
             Self::Pcm(reader) => {
-                let frames = reader.read(planes).map_err(|error| reading(&error))?;
+                let (frames, not_finite) = reader.read(planes).map_err(|error| reading(&error))?;
                 if frames > 0 {
-                    return Ok(Some(Decoded { frames, lost: 0 }));
+                    return Ok(Some(Decoded { frames, lost: 0, not_finite }));
                 }
                 match reader.missing() {
                     0 => Ok(None),

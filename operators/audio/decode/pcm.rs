@@ -4,6 +4,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
 
+use super::{Channels, mix};
+
 /// How one sample is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sample {
@@ -105,17 +107,20 @@ const BUFFER: usize = 64 << 10;
 pub(super) struct Reader {
     source: Box<dyn MediaSource>,
     pub(super) pcm: Pcm,
+    wanted: Channels,
     buffer: Vec<u8>,
+    /// All channels, where not all are wanted.
+    all: Vec<Vec<f32>>,
     /// Bytes of samples that are left.
     left: u64,
 }
 
 impl Reader {
-    pub(super) fn new(mut source: Box<dyn MediaSource>, pcm: Pcm) -> io::Result<Self> {
+    pub(super) fn new(mut source: Box<dyn MediaSource>, pcm: Pcm, wanted: Channels) -> io::Result<Self> {
         source.seek(SeekFrom::Start(pcm.from))?;
         let frames = (BUFFER / pcm.frame().max(1)).max(1);
         let left = pcm.to.map_or(u64::MAX, |to| to.saturating_sub(pcm.from));
-        Ok(Self { source, buffer: vec![0; frames * pcm.frame()], left, pcm })
+        Ok(Self { source, wanted, buffer: vec![0; frames * pcm.frame()], all: Vec::new(), left, pcm })
     }
 
     /// Goes to a frame, at most to the end.
@@ -134,8 +139,8 @@ impl Reader {
         if promised { self.left / self.pcm.frame() as u64 } else { 0 }
     }
 
-    /// Reads the next frames; their number, 0 at the end.
-    pub(super) fn read(&mut self, planes: &mut Vec<Vec<f32>>) -> io::Result<usize> {
+    /// Reads the next frames: how many, 0 at the end, and how many samples were not finite.
+    pub(super) fn read(&mut self, planes: &mut Vec<Vec<f32>>) -> io::Result<(usize, u64)> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.buffer.len());
         let mut filled = 0;
         while filled < most {
@@ -153,21 +158,31 @@ impl Reader {
             // Part of a frame at the end of the file is none.
             self.left += (filled % frame) as u64;
         }
-        planes.resize(usize::from(self.pcm.channels), Vec::new());
-        if let ([left, right], Sample::I16, 2, false) =
-            (planes.as_mut_slice(), self.pcm.sample, self.pcm.stride, self.pcm.big)
-        {
-            left.resize(frames, 0.0);
-            right.resize(frames, 0.0);
-            stereo(&self.buffer[..frames * frame], left, right);
-            return Ok(frames);
+        let bytes = &self.buffer[..frames * frame];
+        let few = self.wanted != Channels::Keep && self.pcm.channels > 1;
+        let usual = self.pcm.sample == Sample::I16 && self.pcm.stride == 2 && !self.pcm.big;
+        if usual && self.pcm.channels == 2 && self.wanted == Channels::Mono {
+            planes.resize_with(1, Vec::new);
+            mean(bytes, &mut planes[0]);
+            return Ok((frames, 0));
         }
-        for (channel, plane) in planes.iter_mut().enumerate() {
-            plane.resize(frames, 0.0);
-            let first = channel * self.pcm.stride;
-            convert(&self.pcm, &self.buffer[..frames * frame], first, plane);
+        let all = if few { &mut self.all } else { &mut *planes };
+        all.resize(usize::from(self.pcm.channels), Vec::new());
+        all.iter_mut().for_each(|plane| plane.resize(frames, 0.0));
+        match all.as_mut_slice() {
+            [left, right] if usual => stereo(bytes, left, right),
+            all => {
+                for (channel, plane) in all.iter_mut().enumerate() {
+                    convert(&self.pcm, bytes, channel * self.pcm.stride, plane);
+                }
+            }
         }
-        Ok(frames)
+        let not_finite = match self.pcm.sample {
+            _ if few => mix::mixed(&self.all, self.wanted, planes),
+            Sample::F32 | Sample::F64 => mix::clean(planes),
+            _ => 0,
+        };
+        Ok((frames, not_finite))
     }
 }
 
@@ -179,6 +194,16 @@ fn stereo(bytes: &[u8], left: &mut [f32], right: &mut [f32]) {
         *left = f32::from(both as i16) / 32_768.0;
         *right = f32::from((both >> 16) as i16) / 32_768.0;
     }
+}
+
+/// The mean of both channels of the same.
+fn mean(bytes: &[u8], plane: &mut Vec<f32>) {
+    let (frames, _) = bytes.as_chunks::<4>();
+    plane.clear();
+    plane.extend(frames.iter().map(|frame| {
+        let both = i32::from_le_bytes(*frame);
+        (i32::from(both as i16) + (both >> 16)) as f32 / 65_536.0
+    }));
 }
 
 /// The samples of one channel, the first of which begins at byte `first`.
@@ -266,11 +291,15 @@ mod tests {
         }
     }
 
-    fn read(pcm: Pcm, bytes: &[u8]) -> Vec<Vec<f32>> {
-        let mut reader = Reader::new(Box::new(Cursor::new(bytes.to_vec())), pcm).unwrap();
+    fn read_some(pcm: Pcm, bytes: &[u8], wanted: Channels) -> (Vec<Vec<f32>>, u64) {
+        let mut reader = Reader::new(Box::new(Cursor::new(bytes.to_vec())), pcm, wanted).unwrap();
         let mut planes = Vec::new();
-        reader.read(&mut planes).unwrap();
-        planes
+        let (_, not_finite) = reader.read(&mut planes).unwrap();
+        (planes, not_finite)
+    }
+
+    fn read(pcm: Pcm, bytes: &[u8]) -> Vec<Vec<f32>> {
+        read_some(pcm, bytes, Channels::Keep).0
     }
 
     #[test]
@@ -298,6 +327,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_wanted_is_given() {
+        let bytes = [0x00, 0x40, 0x00, 0xc0, 0x00, 0x20, 0x01, 0x20];
+        let big: Vec<u8> = bytes.chunks(2).flat_map(|sample| [sample[1], sample[0]]).collect();
+        let (little, other) = (pcm(Sample::I16, 2, 8), Pcm { big: true, ..pcm(Sample::I16, 2, 8) });
+        for (pcm, bytes) in [(little, &bytes[..]), (other, &big)] {
+            let mono = read_some(pcm.clone(), bytes, Channels::Mono).0;
+            assert_eq!(mono, [[0.0, 0.25 + 1.0 / 65_536.0]]);
+            assert_eq!(read_some(pcm, bytes, Channels::First).0, [[0.5, 0.25]]);
+        }
+        let bytes: Vec<u8> = [f32::NAN, 1.0, 0.5, 0.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+        let floats = pcm(Sample::F32, 2, 16);
+        assert_eq!(read_some(floats.clone(), &bytes, Channels::Mono), (vec![vec![0.5, 0.25]], 1));
+        assert_eq!(read_some(floats, &bytes, Channels::Keep).1, 1);
+    }
+
+    #[test]
     fn samples_may_take_more_bytes_than_they_need() {
         let bytes = [0, 0, 0x40, 0xff, 0, 0, 0xc0, 0xff];
         let wide = Pcm { stride: 4, ..pcm(Sample::I24, 1, 8) };
@@ -313,12 +358,14 @@ mod tests {
     #[test]
     fn seeking_goes_to_a_frame_and_never_behind_the_end() {
         let bytes: Vec<u8> = (0..8i16).flat_map(|sample| (sample * 4096).to_le_bytes()).collect();
-        let mut reader = Reader::new(Box::new(Cursor::new(bytes.clone())), pcm(Sample::I16, 2, 16)).unwrap();
+        let mut reader =
+            Reader::new(Box::new(Cursor::new(bytes.clone())), pcm(Sample::I16, 2, 16), Channels::Keep)
+                .unwrap();
         let mut planes = Vec::new();
         reader.seek(3).unwrap();
-        assert_eq!(reader.read(&mut planes).unwrap(), 1);
+        assert_eq!(reader.read(&mut planes).unwrap(), (1, 0));
         assert_eq!(planes, [[0.75], [0.875]]);
         reader.seek(100).unwrap();
-        assert_eq!(reader.read(&mut planes).unwrap(), 0);
+        assert_eq!(reader.read(&mut planes).unwrap().0, 0);
     }
 }

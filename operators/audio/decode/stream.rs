@@ -2,6 +2,7 @@
 
 use symphonia::core::io::MediaSource;
 
+use super::Channels;
 use super::coded::Decoded;
 use super::failure::{Failure, bad, reading};
 use super::open::{Engine, open};
@@ -20,6 +21,8 @@ pub struct Stream {
     end: Option<u64>,
     /// Frames given.
     frames: u64,
+    /// Samples that were not finite.
+    not_finite: u64,
     planes: Vec<Vec<f32>>,
     /// The first packet, which tells rate and channels where the header does not, is decoded ahead …
     ahead: bool,
@@ -30,7 +33,16 @@ pub struct Stream {
 impl Stream {
     /// Opens a recording. What it is is read from its content; the extension is for messages only.
     pub fn open(source: Box<dyn MediaSource>, extension: Option<&str>) -> Result<Self, Failure> {
-        let engine = open(source, extension)?;
+        Self::of(source, extension, Channels::Keep)
+    }
+
+    /// Opens a recording of which some channels are wanted. The mean of all may be had for less than they are.
+    pub fn of(
+        source: Box<dyn MediaSource>,
+        extension: Option<&str>,
+        channels: Channels,
+    ) -> Result<Self, Failure> {
+        let engine = open(source, extension, channels)?;
         let mut stream = Self {
             engine,
             rate: 0,
@@ -40,6 +52,7 @@ impl Stream {
             position: 0,
             end: None,
             frames: 0,
+            not_finite: 0,
             planes: Vec::new(),
             ahead: false,
             pending: None,
@@ -69,6 +82,9 @@ impl Stream {
                 stream.end = trim.keep.map(|keep| keep.at(stream.rate));
             }
         }
+        if channels != Channels::Keep {
+            stream.channels = stream.channels.min(1);
+        }
         stream.ahead = stream.take(first);
         Ok(stream)
     }
@@ -78,7 +94,7 @@ impl Stream {
         self.rate
     }
 
-    /// Number of channels.
+    /// Number of channels that are given.
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -86,6 +102,11 @@ impl Stream {
     /// Frames given so far.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Samples so far that were not finite, for which 0 is given.
+    pub fn not_finite(&self) -> u64 {
+        self.not_finite
     }
 
     /// The place of the next frame in the recording.
@@ -170,7 +191,7 @@ impl Stream {
 
     /// Leaves out what does not belong to the recording; whether anything is left.
     fn take(&mut self, decoded: Decoded) -> bool {
-        let Decoded { frames, mut lost } = decoded;
+        let Decoded { frames, mut lost, not_finite } = decoded;
         // What is missing of what would have been left out is not missed.
         let passed = lost.min(self.skip);
         self.skip -= passed;
@@ -190,6 +211,7 @@ impl Stream {
             }
         }
         self.position += kept as u64;
+        self.not_finite += if kept > 0 { not_finite } else { 0 };
         kept > 0
     }
 }

@@ -9,7 +9,7 @@
 //! made of operations that every machine rounds alike: the same samples give the same bytes.
 
 mod bits;
-mod crc;
+pub(crate) mod crc;
 mod encoder;
 mod fixed;
 mod header;

@@ -52,6 +52,25 @@ fn every_format_is_what_ffmpeg_decodes() {
 }
 
 #[test]
+fn the_mean_and_the_first_are_those_of_all_channels() {
+    each("the_mean_and_the_first_are_those_of_all_channels", |case, path, label| {
+        let of = |channels: &str| {
+            let found = decode(path, json!({ "channels": channels }));
+            found.unwrap_or_else(|stop| panic!("{label}: {channels}: {stop:?}"))
+        };
+        let (all, mono, first) = (of("keep"), of("mono"), of("first"));
+        assert_eq!((mono.channels(), first.channels()), (1, 1), "{label}");
+        let frames = || all.samples.chunks_exact(all.channels());
+        assert_eq!(first.samples, frames().map(|frame| frame[0]).collect::<Vec<_>>(), "{label}");
+        let mean = frames().map(|frame| frame.iter().sum::<f32>() / frame.len() as f32);
+        let near = distance(&mean.collect::<Vec<_>>(), &mono.samples);
+        // Decoders that mix before the synthesis round otherwise.
+        let least = if case.near.is_finite() { 110.0 } else { 140.0 };
+        assert!(near >= least, "{label}: {near:.1} dB");
+    });
+}
+
+#[test]
 fn a_range_is_a_cut_of_the_whole() {
     each("a_range_is_a_cut_of_the_whole", |case, path, label| {
         let whole = decode(path, json!({})).unwrap_or_else(|stop| panic!("{label}: {stop:?}"));
@@ -114,6 +133,34 @@ fn file(folder: &Path, name: &str, arguments: &str) -> Option<(PathBuf, Vec<u8>,
     let path = encode(folder, name, 44_100, 2, arguments)?;
     let (bytes, whole) = (std::fs::read(&path).unwrap(), decode(&path, json!({})).unwrap());
     Some((path, bytes, whole))
+}
+
+/// No encoder that is kept codes intensity, but every decoder reads it: so frames are told that they do.
+#[test]
+fn intensity_is_what_ffmpeg_makes_of_it() {
+    if !ffmpeg_is_there("intensity_is_what_ffmpeg_makes_of_it") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let Some((path, mut bytes, _)) = file(folder.path(), "joint.mp3", "-c:a libmp3lame -b:a 96k") else {
+        return;
+    };
+    let (mut at, mut frames) = (0, 0);
+    while at + 4 < bytes.len() {
+        // Of 96 kbit/s at 44.1 kHz.
+        if bytes[at] == 0xff && bytes[at + 1] == 0xfb && bytes[at + 2] >> 2 == 0x70 >> 2 {
+            bytes[at + 3] = 0x40 | [0x10, 0x30, 0x20, 0x00][frames % 4];
+            at += 144 * 96_000 / 44_100 + usize::from(bytes[at + 2] >> 1 & 1);
+            frames += 1;
+        } else {
+            at += 1;
+        }
+    }
+    assert!(frames > 40, "{frames}");
+    std::fs::write(&path, bytes).unwrap();
+    let (expected, found) = (reference(&path, ""), decode(&path, json!({})).unwrap());
+    let near = distance(&expected[..found.samples.len()], &found.samples);
+    assert!(near >= 90.0, "{near:.1} dB");
 }
 
 /// A page of 20 ms whose checksum is wrong is passed over by demuxers without a word.

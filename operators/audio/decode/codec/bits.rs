@@ -40,3 +40,54 @@ impl Low<'_> {
         (self.at <= self.bytes.len() * 8).then_some(())
     }
 }
+
+/// Bits, the most significant of a byte first, many at a time. Behind the last one there are zeros.
+#[derive(Clone, Copy)]
+pub(super) struct Padded<'a> {
+    bytes: &'a [u8],
+    /// The next bit.
+    pub(super) at: usize,
+}
+
+impl<'a> Padded<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// At least the next 57 bits, from the most significant on.
+    #[inline(always)]
+    pub(super) fn window(&self) -> u64 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
+        let bytes = match rest.first_chunk::<8>() {
+            Some(bytes) => *bytes,
+            None => padded(rest),
+        };
+        u64::from_be_bytes(bytes) << (self.at % 8)
+    }
+
+    /// How many bits of the window are there.
+    #[inline(always)]
+    pub(super) fn sure(&self) -> u32 {
+        64 - (self.at % 8) as u32
+    }
+
+    /// Up to 32 bits.
+    #[inline(always)]
+    pub(super) fn read(&mut self, count: u32) -> u32 {
+        // In two steps, for nothing cannot be had in one.
+        let value = (self.window() >> 1 >> (63 - count)) as u32;
+        self.at += count as usize;
+        value
+    }
+
+    pub(super) fn flag(&mut self) -> bool {
+        self.read(1) == 1
+    }
+}
+
+#[cold]
+fn padded(rest: &[u8]) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(rest).for_each(|(byte, rest)| *byte = *rest);
+    bytes
+}

@@ -2,6 +2,8 @@
 
 pub(super) mod aac;
 mod bits;
+mod flac;
+mod mp3;
 #[cfg(feature = "opus")]
 mod opus;
 mod surround;
@@ -36,14 +38,24 @@ fn registry() -> &'static CodecRegistry {
     REGISTRY.get_or_init(|| {
         let mut registry = CodecRegistry::new();
         symphonia::default::register_enabled_codecs(&mut registry);
-        #[cfg(feature = "opus")]
-        registry.register_audio_decoder::<opus::Opus>();
         registry
     })
 }
 
+/// What is wanted of a decoder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// The mean of the channels: decoders that can have it for less give it, as one channel; the others give all.
+    pub(super) mono: bool,
+    /// Whether the demuxer has compared the checksums of packets.
+    pub(super) checked: bool,
+}
+
 /// The decoder for a track.
-pub(super) fn decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Failure> {
+pub(super) fn decoder(
+    parameters: &AudioCodecParameters,
+    wanted: Wanted,
+) -> Result<Box<dyn AudioDecoder>, Failure> {
     if let Some(channels) = parameters.channels.as_ref().map(|channels| channels.count())
         && !(1..=MAX_CHANNELS).contains(&channels)
     {
@@ -66,7 +78,7 @@ pub(super) fn decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn Audio
         parameters.extra_data = Some(plain);
     }
     let parameters = &parameters;
-    if let Some(decoder) = special(parameters) {
+    if let Some(decoder) = special(parameters, wanted) {
         return decoder;
     }
     registry().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|error| match error {
@@ -79,12 +91,27 @@ pub(super) fn decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn Audio
     })
 }
 
-/// A decoder for what symphonia's would get wrong.
-fn special(parameters: &AudioCodecParameters) -> Option<Result<Box<dyn AudioDecoder>, Failure>> {
+/// A decoder for what symphonia has none for, or one that would get it wrong.
+fn special(
+    parameters: &AudioCodecParameters,
+    wanted: Wanted,
+) -> Option<Result<Box<dyn AudioDecoder>, Failure>> {
     let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
     if parameters.codec == CODEC_ID_AAC && channels > 2 {
         let decoder = surround::Surround::new(parameters, channels);
         return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
+    }
+    #[cfg(feature = "opus")]
+    if parameters.codec == CODEC_ID_OPUS {
+        let decoder = opus::Opus::new(parameters, wanted.mono);
+        return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
+    }
+    if parameters.codec == CODEC_ID_FLAC {
+        let decoder = flac::Flac::new(parameters, wanted);
+        return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
+    }
+    if parameters.codec == CODEC_ID_MP3 {
+        return Some(Ok(Box::new(mp3::Mp3::new(parameters, wanted.mono))));
     }
     if parameters.codec == CODEC_ID_VORBIS {
         let headers = parameters.extra_data.as_deref()?;

@@ -1,19 +1,18 @@
 //! Opus of any number of channels. libopus decodes streams of one or two; more of them lie in a packet
 //! one behind the other.
 
+use std::sync::{Mutex, PoisonError};
+
+use opusic_c::{Decoder, SampleRate};
 use symphonia::core::audio::{
     AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
-    layouts,
 };
 use symphonia::core::codecs::CodecInfo;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
-use symphonia::core::codecs::audio::{
-    AudioCodecParameters, AudioDecoder, AudioDecoderOptions, FinalizeResult,
-};
-use symphonia::core::codecs::registry::{RegisterableAudioDecoder, SupportedAudioCodec};
-use symphonia::core::errors::{Result, decode_error, unsupported_error};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
+use symphonia::core::errors::{Result, decode_error};
 use symphonia::core::packet::PacketRef;
-use symphonia_adapter_libopus::OpusDecoder;
+
+use crate::decode::failure::{Failure, bad};
 
 /// Opus is always decoded at its highest rate.
 const RATE: u32 = 48_000;
@@ -21,17 +20,17 @@ const RATE: u32 = 48_000;
 /// The longest packet in frames: 120 ms.
 const FRAMES: usize = 5760;
 
-const CODECS: &[SupportedAudioCodec] = &[SupportedAudioCodec {
-    id: CODEC_ID_OPUS,
-    info: CodecInfo { short_name: "opus", long_name: "Opus", profiles: &[] },
-}];
+/// In the place of a stream's channel: there is none.
+const SILENCE: u8 = 255;
+
+const INFO: CodecInfo = CodecInfo { short_name: "opus", long_name: "Opus", profiles: &[] };
 
 /// How the channels lie in the streams.
 struct Mapping {
     /// Streams; the first `coupled` of them have two channels.
     streams: usize,
     coupled: usize,
-    /// For each channel that is given, which of the streams' channels it is; 255 is silence.
+    /// For each channel that is given, which of the streams' channels it is, or [`SILENCE`].
     channels: Vec<u8>,
     gain: f32,
 }
@@ -40,9 +39,34 @@ struct Mapping {
 pub(super) struct Opus {
     parameters: AudioCodecParameters,
     mapping: Mapping,
-    streams: Vec<Box<dyn AudioDecoder>>,
-    /// What is given where it is not what the only stream gives.
+    streams: Vec<Stream>,
+    /// What a stream gives of a packet, one channel beside the other.
+    decoded: Vec<f32>,
     buffer: AudioBuffer<f32>,
+}
+
+/// One of the streams, of one or two channels.
+struct Stream {
+    /// Never locked: symphonia wants decoders to be shared, and libopus's is not.
+    decoder: Mutex<Decoder>,
+    channels: usize,
+}
+
+impl Stream {
+    /// A decoder of a stream. Of one with two channels it gives their mean where one is asked for: libopus
+    /// mixes before the synthesis, which is then done once.
+    fn new(channels: usize) -> std::result::Result<Self, Failure> {
+        let failed = |error: opusic_c::ErrorCode| bad("codec", format!("opus: {}", error.message()));
+        let kind = if channels == 2 { opusic_c::Channels::Stereo } else { opusic_c::Channels::Mono };
+        let mut decoder = Decoder::new(kind, SampleRate::Hz48000).map_err(failed)?;
+        // For one channel libopus would leave out that bands may be opposite, and give no mean.
+        decoder.set_phase_inversion_disabled(false).map_err(failed)?;
+        Ok(Self { decoder: Mutex::new(decoder), channels })
+    }
+
+    fn decoder(&mut self) -> &mut Decoder {
+        self.decoder.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Mapping {
@@ -64,8 +88,9 @@ impl Mapping {
         let (streams, coupled) = (usize::from(*head.get(11)?), usize::from(*head.get(12)?));
         let table = head.get(13..13 + channels)?;
         let last = streams + coupled;
-        let valid =
-            coupled <= streams && streams > 0 && table.iter().all(|at| *at == 255 || usize::from(*at) < last);
+        let valid = coupled <= streams
+            && streams > 0
+            && table.iter().all(|at| *at == SILENCE || usize::from(*at) < last);
         if !valid || !(1..=8).contains(&channels) {
             return None;
         }
@@ -79,16 +104,78 @@ impl Mapping {
         Self { streams: 1, coupled, channels: (0..=coupled as u8).collect(), gain }
     }
 
-    /// Whether what the stream gives is what is asked for.
-    fn is_plain(&self) -> bool {
-        let straight = self.channels.iter().enumerate().all(|(at, channel)| at == usize::from(*channel));
-        self.streams == 1 && straight && self.channels.len() == 1 + self.coupled && self.gain == 1.0
+    /// Whether it is one stream with two channels.
+    fn is_pair(&self) -> bool {
+        self.streams == 1 && matches!(self.channels[..], [0, 1] | [1, 0])
+    }
+}
+
+impl Opus {
+    /// A decoder for a track. Where `mono` and it can be had for less, it gives the mean of the channels.
+    pub(super) fn new(parameters: &AudioCodecParameters, mono: bool) -> std::result::Result<Self, Failure> {
+        let said = parameters.channels.as_ref().map_or(2, |channels| channels.count());
+        let head = parameters.extra_data.as_deref().unwrap_or_default();
+        let unknown = || bad("codec", "this kind of Opus cannot be decoded here: the channel mapping");
+        let mut mapping = Mapping::read(head, said).ok_or_else(unknown)?;
+        if mono && mapping.is_pair() {
+            mapping = Mapping::plain(0, mapping.gain);
+        }
+        let streams = (0..mapping.streams).map(|index| Stream::new(1 + usize::from(index < mapping.coupled)));
+        let streams = streams.collect::<std::result::Result<_, _>>()?;
+        let channels = Channels::Discrete(u16::try_from(mapping.channels.len()).unwrap_or(u16::MAX));
+        let mut parameters = parameters.clone();
+        parameters.with_sample_rate(RATE).with_channels(channels.clone());
+        let buffer = AudioBuffer::new(AudioSpec::new(RATE, channels), FRAMES);
+        Ok(Self { parameters, mapping, streams, decoded: vec![0.0; 2 * FRAMES], buffer })
+    }
+
+    /// Decodes the streams of a packet and sorts their channels.
+    fn decode_all(&mut self, packet: &PacketRef<'_>) -> Result<()> {
+        let (mut rest, last) = (packet.data, self.streams.len().saturating_sub(1));
+        self.buffer.clear();
+        for (index, stream) in self.streams.iter_mut().enumerate() {
+            let inner;
+            let bytes = if index < last {
+                let Some((taken, used)) = undelimited(rest) else {
+                    return decode_error("opus: the streams of a packet are damaged");
+                };
+                (rest, inner) = (&rest[used..], taken);
+                &inner[..]
+            } else {
+                rest
+            };
+            let channels = stream.channels;
+            let into = &mut self.decoded[..channels * FRAMES];
+            let Ok(frames) = stream.decoder().decode_float_to_slice(bytes, into, false) else {
+                return decode_error("opus: the packet is damaged");
+            };
+            if index == 0 {
+                self.buffer.render_uninit(Some(frames));
+                let silent = self.mapping.channels.iter().enumerate().filter(|(_, at)| **at == SILENCE);
+                silent.for_each(|(out, _)| {
+                    self.buffer.plane_mut(out).into_iter().for_each(|plane| plane.fill(0.0));
+                });
+            } else if frames != self.buffer.frames() {
+                return decode_error("opus: the streams of a packet differ in length");
+            }
+            let first = if channels == 2 { 2 * index } else { index + self.mapping.coupled };
+            for (out, at) in self.mapping.channels.iter().enumerate() {
+                let Some(channel) = usize::from(*at).checked_sub(first).filter(|at| *at < channels) else {
+                    continue;
+                };
+                let (gain, from) = (self.mapping.gain, self.decoded.chunks_exact(channels));
+                if let Some(to) = self.buffer.plane_mut(out) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to = from[channel] * gain);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl AudioDecoder for Opus {
     fn codec_info(&self) -> &CodecInfo {
-        &CODECS[0].info
+        &INFO
     }
 
     fn codec_params(&self) -> &AudioCodecParameters {
@@ -96,18 +183,13 @@ impl AudioDecoder for Opus {
     }
 
     fn reset(&mut self) {
-        self.streams.iter_mut().for_each(|stream| stream.reset());
+        // It fails for what is no decoder only.
+        self.streams.iter_mut().for_each(|stream| _ = stream.decoder().reset());
     }
 
     fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
         if packet.data.is_empty() {
             return decode_error("opus: an empty packet");
-        }
-        if self.mapping.is_plain() {
-            return match self.streams.first_mut() {
-                Some(stream) => stream.decode_ref(packet),
-                None => decode_error("opus: no stream"),
-            };
         }
         self.decode_all(packet)?;
         self.buffer.trim(packet.trim_start.get() as usize, packet.trim_end.get() as usize);
@@ -119,54 +201,7 @@ impl AudioDecoder for Opus {
     }
 
     fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        match self.streams.first() {
-            Some(stream) if self.mapping.is_plain() => stream.last_decoded(),
-            _ => self.buffer.as_generic_audio_buffer_ref(),
-        }
-    }
-}
-
-impl Opus {
-    /// Decodes the streams of a packet and sorts their channels.
-    fn decode_all(&mut self, packet: &PacketRef<'_>) -> Result<()> {
-        let (mut rest, last) = (packet.data, self.streams.len().saturating_sub(1));
-        self.buffer.clear();
-        for (index, stream) in self.streams.iter_mut().enumerate() {
-            let inner = if index < last {
-                let Some((inner, used)) = undelimited(rest) else {
-                    return decode_error("opus: the streams of a packet are damaged");
-                };
-                rest = &rest[used..];
-                inner
-            } else {
-                rest.to_vec()
-            };
-            let inner = PacketRef::new(packet.track_id, packet.pts, packet.dur, &inner);
-            let GenericAudioBufferRef::F32(decoded) = stream.decode_ref(&inner)? else {
-                return decode_error("opus: samples of another kind");
-            };
-            if index == 0 {
-                if decoded.frames() > FRAMES {
-                    return decode_error("opus: a packet of more than 120 ms");
-                }
-                self.buffer.render_silence(Some(decoded.frames()));
-            } else if decoded.frames() != self.buffer.frames() {
-                return decode_error("opus: the streams of a packet differ in length");
-            }
-            let coupled = index < self.mapping.coupled;
-            let first = if coupled { 2 * index } else { index + self.mapping.coupled };
-            for channel in 0..=usize::from(coupled) {
-                for (out, at) in self.mapping.channels.iter().enumerate() {
-                    if usize::from(*at) == first + channel
-                        && let (Some(to), Some(from)) = (self.buffer.plane_mut(out), decoded.plane(channel))
-                    {
-                        let gain = self.mapping.gain;
-                        to.iter_mut().zip(from).for_each(|(to, from)| *to = from * gain);
-                    }
-                }
-            }
-        }
-        Ok(())
+        self.buffer.as_generic_audio_buffer_ref()
     }
 }
 
@@ -220,39 +255,6 @@ fn undelimited(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut packet = bytes.get(..head)?.to_vec();
     packet.extend_from_slice(bytes.get(head + added..end)?);
     Some((packet, end))
-}
-
-impl RegisterableAudioDecoder for Opus {
-    fn try_registry_new(
-        parameters: &AudioCodecParameters,
-        options: &AudioDecoderOptions,
-    ) -> Result<Box<dyn AudioDecoder>> {
-        let said = parameters.channels.as_ref().map_or(2, |channels| channels.count());
-        let head = parameters.extra_data.as_deref().unwrap_or_default();
-        let Some(mapping) = Mapping::read(head, said) else {
-            return unsupported_error("the channel mapping");
-        };
-        let mut streams = Vec::new();
-        for index in 0..mapping.streams {
-            let layout = match index < mapping.coupled {
-                true => layouts::CHANNEL_LAYOUT_STEREO,
-                false => layouts::CHANNEL_LAYOUT_MONO,
-            };
-            // Without the header, which would make each of them leave out the begin.
-            let mut inner = AudioCodecParameters::new();
-            inner.for_codec(CODEC_ID_OPUS).with_sample_rate(RATE).with_channels(layout);
-            streams.push(OpusDecoder::try_registry_new(&inner, options)?);
-        }
-        let channels = Channels::Discrete(u16::try_from(mapping.channels.len()).unwrap_or(u16::MAX));
-        let mut parameters = parameters.clone();
-        parameters.with_sample_rate(RATE).with_channels(channels.clone());
-        let buffer = AudioBuffer::new(AudioSpec::new(RATE, channels), FRAMES);
-        Ok(Box::new(Self { parameters, mapping, streams, buffer }))
-    }
-
-    fn supported_codecs() -> &'static [SupportedAudioCodec] {
-        CODECS
-    }
 }
 
 #[cfg(test)]

@@ -17,9 +17,11 @@ use symphonia::core::io::MediaSource;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, TimeBase};
 
+use super::Channels;
 use super::codec::{HE_AAC, MAX_CHANNELS, aac};
 use super::container;
 use super::failure::{Failure, bad, failure, not_here};
+use super::mix;
 use super::open::RATES;
 use probe::{decoder, probe};
 
@@ -43,6 +45,7 @@ pub(super) struct Coded {
     /// None only while the end of a file is looked at.
     format: Option<Box<dyn FormatReader>>,
     decoder: Box<dyn AudioDecoder>,
+    wanted: Channels,
     pub(super) track: container::Track,
     id: u32,
     /// Packets that were read ahead.
@@ -76,16 +79,23 @@ pub(super) struct Decoded {
     pub(super) frames: usize,
     /// Frames that are missing before them.
     pub(super) lost: u64,
+    /// Samples that were not finite.
+    pub(super) not_finite: u64,
 }
 
 impl Coded {
-    /// Opens what a source holds.
-    pub(super) fn open(source: Box<dyn MediaSource>, found: container::Track) -> Result<Self, Failure> {
+    /// Opens what a source holds. Only the channels that are wanted are given.
+    pub(super) fn open(
+        source: Box<dyn MediaSource>,
+        found: container::Track,
+        wanted: Channels,
+    ) -> Result<Self, Failure> {
         let format = probe(source, found.container)?;
-        let (id, decoder) = decoder(format.as_ref(), found.id)?;
+        let (id, decoder) = decoder(format.as_ref(), found.id, wanted)?;
         let mut coded = Self {
             format: Some(format),
             decoder,
+            wanted,
             track: found,
             id,
             packets: VecDeque::new(),
@@ -253,7 +263,7 @@ impl Coded {
                     // Chained Ogg: another stream follows.
                     self.end()?;
                     let Some(format) = &self.format else { return Ok(None) };
-                    (self.id, self.decoder) = decoder(format.as_ref(), None)?;
+                    (self.id, self.decoder) = decoder(format.as_ref(), None, self.wanted)?;
                     self.promise();
                     continue;
                 }
@@ -319,7 +329,7 @@ impl Coded {
                 format!("{} Hz and {} channels become {rate} Hz and {channels}", self.rate, self.channels);
             return Err(bad("format", message));
         }
-        decoded.copy_to_vecs_planar(planes);
+        let not_finite = mix::take(&decoded, self.wanted, planes);
         let frames = planes.first().map_or(0, Vec::len);
         let kept = frames.saturating_sub(usize::try_from(self.last).unwrap_or(usize::MAX));
         planes.iter_mut().for_each(|plane| plane.truncate(kept));
@@ -351,7 +361,7 @@ impl Coded {
             }
         }
         self.decoded += frames as u64 + lost;
-        Ok((kept > 0).then_some(Decoded { frames: kept, lost }))
+        Ok((kept > 0).then_some(Decoded { frames: kept, lost, not_finite }))
     }
 
     /// The place that a packet carries, in frames: that of the first frame that is not trimmed.

@@ -2,11 +2,13 @@
 
 use symphonia::core::codecs::audio::AudioDecoder;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::FORMAT_ID_FLAC;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
-use crate::decode::codec;
+use crate::decode::Channels;
+use crate::decode::codec::{self, Wanted};
 use crate::decode::failure::{Failure, bad, failure};
 
 /// The reader of what a source holds. Of a container that is known what is wrong with it is told.
@@ -27,6 +29,7 @@ pub(super) fn probe(source: Box<dyn MediaSource>, container: &str) -> Result<Box
 pub(super) fn decoder(
     format: &dyn FormatReader,
     id: Option<u32>,
+    wanted: Channels,
 ) -> Result<(u32, Box<dyn AudioDecoder>), Failure> {
     let track = id
         .and_then(|id| format.tracks().iter().find(|track| track.id == id))
@@ -38,5 +41,7 @@ pub(super) fn decoder(
         .as_ref()
         .and_then(|parameters| parameters.audio())
         .ok_or_else(|| bad("format", "the audio track does not name its codec"))?;
-    Ok((track.id, codec::decoder(parameters)?))
+    // symphonia finds FLAC's frames by their checksums.
+    let checked = format.format_info().format == FORMAT_ID_FLAC;
+    Ok((track.id, codec::decoder(parameters, Wanted { mono: wanted == Channels::Mono, checked })?))
 }

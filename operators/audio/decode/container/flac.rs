@@ -4,6 +4,7 @@ use symphonia::core::io::MediaSource;
 
 use super::{at_most, bytes_at};
 use crate::decode::failure::Failure;
+use crate::flac::crc::crc8;
 
 /// The most bytes that a frame may take: eight channels of 65,535 samples of 32 bits, stored as they are.
 const FRAME: usize = 3 << 20;
@@ -63,10 +64,7 @@ fn is_frame(bytes: &[u8]) -> bool {
     let Some((head, [checksum, ..])) = bytes.split_at_checked(4 + number + block + rate) else {
         return false;
     };
-    let expected = head.iter().fold(0u8, |value, byte| {
-        (0..8).fold(value ^ byte, |value, _| if value & 0x80 == 0 { value << 1 } else { value << 1 ^ 7 })
-    });
-    *checksum == expected
+    *checksum == crc8(head)
 }
 
 /// The number in the head of a frame, coded as UTF-8 codes characters, and its length in bytes.
