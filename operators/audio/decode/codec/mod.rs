@@ -2,14 +2,13 @@
 
 pub(super) mod aac;
 mod bits;
-mod flac;
+pub(super) mod flac;
 mod mp3;
 #[cfg(feature = "opus")]
 mod opus;
+mod ours;
 mod surround;
 mod vorbis;
-
-use std::sync::OnceLock;
 
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_FLAC, CODEC_ID_MONKEYS_AUDIO,
@@ -19,8 +18,8 @@ use symphonia::core::codecs::audio::well_known::{
 use symphonia::core::codecs::audio::{
     AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, CODEC_ID_NULL_AUDIO,
 };
-use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
+use symphonia::default::get_codecs;
 
 use super::failure::{Failure, bad, failure, not_here};
 
@@ -32,15 +31,6 @@ pub(super) const HE_AAC: &str = "HE-AAC";
 
 /// The longest packet of any codec in frames. A header that says more would only cost memory.
 const MAX_FRAMES: u64 = 1 << 20;
-
-fn registry() -> &'static CodecRegistry {
-    static REGISTRY: OnceLock<CodecRegistry> = OnceLock::new();
-    REGISTRY.get_or_init(|| {
-        let mut registry = CodecRegistry::new();
-        symphonia::default::register_enabled_codecs(&mut registry);
-        registry
-    })
-}
 
 /// What is wanted of a decoder.
 #[derive(Debug, Clone, Copy)]
@@ -81,14 +71,16 @@ pub(super) fn decoder(
     if let Some(decoder) = special(parameters, wanted) {
         return decoder;
     }
-    registry().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|error| match error {
-        Error::Unsupported(what) => match name(parameters.codec) {
-            Some(name) if registry().get_audio_decoder(parameters.codec).is_none() => not_here(name),
-            Some(name) => bad("codec", format!("this kind of {name} cannot be decoded here: {what}")),
-            None => not_here(&format!("the codec with the number {}", parameters.codec)),
+    get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(
+        |error| match error {
+            Error::Unsupported(what) => match name(parameters.codec) {
+                Some(name) if get_codecs().get_audio_decoder(parameters.codec).is_none() => not_here(name),
+                Some(name) => bad("codec", format!("this kind of {name} cannot be decoded here: {what}")),
+                None => not_here(&format!("the codec with the number {}", parameters.codec)),
+            },
+            other => failure("codec", other),
         },
-        other => failure("codec", other),
-    })
+    )
 }
 
 /// A decoder for what symphonia has none for, or one that would get it wrong.
@@ -97,36 +89,33 @@ fn special(
     wanted: Wanted,
 ) -> Option<Result<Box<dyn AudioDecoder>, Failure>> {
     let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
-    if parameters.codec == CODEC_ID_AAC && channels > 2 {
-        let decoder = surround::Surround::new(parameters, channels);
-        return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
-    }
-    #[cfg(feature = "opus")]
-    if parameters.codec == CODEC_ID_OPUS {
-        let decoder = opus::Opus::new(parameters, wanted.mono);
-        return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
-    }
-    if parameters.codec == CODEC_ID_FLAC {
-        let decoder = flac::Flac::new(parameters, wanted);
-        return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
-    }
-    if parameters.codec == CODEC_ID_MP3 {
-        return Some(Ok(Box::new(mp3::Mp3::new(parameters, wanted.mono))));
-    }
-    if parameters.codec == CODEC_ID_VORBIS {
-        let headers = parameters.extra_data.as_deref()?;
-        if vorbis::interleaved(headers)? {
-            return None;
+    Some(match parameters.codec {
+        CODEC_ID_AAC if channels > 2 => boxed(surround::Surround::decoder(parameters, channels)),
+        CODEC_ID_FLAC => boxed(flac::Flac::decoder(parameters, wanted)),
+        CODEC_ID_MP3 => boxed(Ok(mp3::Mp3::decoder(parameters, wanted.mono))),
+        #[cfg(feature = "opus")]
+        CODEC_ID_OPUS => boxed(opus::Opus::decoder(parameters, wanted.mono)),
+        CODEC_ID_VORBIS => {
+            let headers = parameters.extra_data.as_deref()?;
+            if vorbis::interleaved(headers)? {
+                return None;
+            }
+            boxed(vorbis::Vorbis::decoder(parameters, headers))
         }
-        let decoder = vorbis::Vorbis::new(parameters, headers);
-        return Some(decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>));
-    }
-    None
+        _ => return None,
+    })
+}
+
+fn boxed(
+    decoder: Result<ours::Ours<impl ours::Codec + 'static>, Failure>,
+) -> Result<Box<dyn AudioDecoder>, Failure> {
+    decoder.map(|decoder| Box::new(decoder) as Box<dyn AudioDecoder>)
 }
 
 /// The name of a codec, short, as in `about`.
 pub(super) fn short(codec: AudioCodecId) -> String {
-    let registered = registry().get_audio_decoder(codec).map(|codec| codec.codec.info.short_name.to_owned());
+    let registered =
+        get_codecs().get_audio_decoder(codec).map(|codec| codec.codec.info.short_name.to_owned());
     registered.or_else(|| name(codec).map(str::to_lowercase)).unwrap_or_else(|| codec.to_string())
 }
 

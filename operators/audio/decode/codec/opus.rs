@@ -4,14 +4,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use opusic_c::{Decoder, SampleRate};
-use symphonia::core::audio::{
-    AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
-};
+use symphonia::core::audio::{Audio, AudioBuffer, AudioMut, AudioSpec, Channels};
 use symphonia::core::codecs::CodecInfo;
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::errors::{Result, decode_error};
-use symphonia::core::packet::PacketRef;
 
+use super::ours::{Codec, Ours};
 use crate::decode::failure::{Failure, bad};
 
 /// Opus is always decoded at its highest rate.
@@ -37,12 +35,10 @@ struct Mapping {
 
 /// Decodes Opus.
 pub(super) struct Opus {
-    parameters: AudioCodecParameters,
     mapping: Mapping,
     streams: Vec<Stream>,
     /// What a stream gives of a packet, one channel beside the other.
     decoded: Vec<f32>,
-    buffer: AudioBuffer<f32>,
 }
 
 /// One of the streams, of one or two channels.
@@ -82,7 +78,8 @@ impl Mapping {
         let gain = if head[0] == 0 { i16::from_be_bytes(bytes) } else { i16::from_le_bytes(bytes) };
         let decibels = f32::from(gain) / 256.0;
         let gain = if decibels == 0.0 { 1.0 } else { 10f32.powf(decibels / 20.0) };
-        if head[10] == 0 {
+        let family = head[10];
+        if family == 0 {
             return (1..=2).contains(&channels).then(|| Self::plain(channels - 1, gain));
         }
         let (streams, coupled) = (usize::from(*head.get(11)?), usize::from(*head.get(12)?));
@@ -94,7 +91,12 @@ impl Mapping {
         if !valid || !(1..=8).contains(&channels) {
             return None;
         }
-        let order = super::vorbis::order(channels);
+        // Channels of family 1 are those of Vorbis; of ambisonics, and without a meaning, they stay as they are.
+        let order = match family {
+            1 => super::vorbis::order(channels),
+            2 | 255 => &[],
+            _ => return None,
+        };
         let channels = (0..channels).map(|out| table[order.get(out).copied().unwrap_or(out)]).collect();
         Some(Self { streams, coupled, channels, gain })
     }
@@ -112,7 +114,10 @@ impl Mapping {
 
 impl Opus {
     /// A decoder for a track. Where `mono` and it can be had for less, it gives the mean of the channels.
-    pub(super) fn new(parameters: &AudioCodecParameters, mono: bool) -> std::result::Result<Self, Failure> {
+    pub(super) fn decoder(
+        parameters: &AudioCodecParameters,
+        mono: bool,
+    ) -> std::result::Result<Ours<Self>, Failure> {
         let said = parameters.channels.as_ref().map_or(2, |channels| channels.count());
         let head = parameters.extra_data.as_deref().unwrap_or_default();
         let unknown = || bad("codec", "this kind of Opus cannot be decoded here: the channel mapping");
@@ -126,13 +131,23 @@ impl Opus {
         let mut parameters = parameters.clone();
         parameters.with_sample_rate(RATE).with_channels(channels.clone());
         let buffer = AudioBuffer::new(AudioSpec::new(RATE, channels), FRAMES);
-        Ok(Self { parameters, mapping, streams, decoded: vec![0.0; 2 * FRAMES], buffer })
+        Ok(Ours::new(parameters, Self { mapping, streams, decoded: vec![0.0; 2 * FRAMES] }, buffer))
+    }
+}
+
+impl Codec for Opus {
+    fn info(&self) -> &'static CodecInfo {
+        &INFO
+    }
+
+    fn reset(&mut self) {
+        // It fails for what is no decoder only.
+        self.streams.iter_mut().for_each(|stream| _ = stream.decoder().reset());
     }
 
     /// Decodes the streams of a packet and sorts their channels.
-    fn decode_all(&mut self, packet: &PacketRef<'_>) -> Result<()> {
-        let (mut rest, last) = (packet.data, self.streams.len().saturating_sub(1));
-        self.buffer.clear();
+    fn decode(&mut self, packet: &[u8], buffer: &mut AudioBuffer<f32>) -> Result<()> {
+        let (mut rest, last) = (packet, self.streams.len().saturating_sub(1));
         for (index, stream) in self.streams.iter_mut().enumerate() {
             let inner;
             let bytes = if index < last {
@@ -144,18 +159,22 @@ impl Opus {
             } else {
                 rest
             };
+            if bytes.is_empty() {
+                // For libopus that would be a packet that is lost.
+                return decode_error("opus: an empty packet");
+            }
             let channels = stream.channels;
             let into = &mut self.decoded[..channels * FRAMES];
             let Ok(frames) = stream.decoder().decode_float_to_slice(bytes, into, false) else {
                 return decode_error("opus: the packet is damaged");
             };
             if index == 0 {
-                self.buffer.render_uninit(Some(frames));
+                buffer.render_uninit(Some(frames));
                 let silent = self.mapping.channels.iter().enumerate().filter(|(_, at)| **at == SILENCE);
                 silent.for_each(|(out, _)| {
-                    self.buffer.plane_mut(out).into_iter().for_each(|plane| plane.fill(0.0));
+                    buffer.plane_mut(out).into_iter().for_each(|plane| plane.fill(0.0));
                 });
-            } else if frames != self.buffer.frames() {
+            } else if frames != buffer.frames() {
                 return decode_error("opus: the streams of a packet differ in length");
             }
             let first = if channels == 2 { 2 * index } else { index + self.mapping.coupled };
@@ -164,44 +183,12 @@ impl Opus {
                     continue;
                 };
                 let (gain, from) = (self.mapping.gain, self.decoded.chunks_exact(channels));
-                if let Some(to) = self.buffer.plane_mut(out) {
+                if let Some(to) = buffer.plane_mut(out) {
                     to.iter_mut().zip(from).for_each(|(to, from)| *to = from[channel] * gain);
                 }
             }
         }
         Ok(())
-    }
-}
-
-impl AudioDecoder for Opus {
-    fn codec_info(&self) -> &CodecInfo {
-        &INFO
-    }
-
-    fn codec_params(&self) -> &AudioCodecParameters {
-        &self.parameters
-    }
-
-    fn reset(&mut self) {
-        // It fails for what is no decoder only.
-        self.streams.iter_mut().for_each(|stream| _ = stream.decoder().reset());
-    }
-
-    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
-        if packet.data.is_empty() {
-            return decode_error("opus: an empty packet");
-        }
-        self.decode_all(packet)?;
-        self.buffer.trim(packet.trim_start.get() as usize, packet.trim_end.get() as usize);
-        Ok(self.buffer.as_generic_audio_buffer_ref())
-    }
-
-    fn finalize(&mut self) -> FinalizeResult {
-        FinalizeResult::default()
-    }
-
-    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        self.buffer.as_generic_audio_buffer_ref()
     }
 }
 
@@ -287,6 +274,11 @@ mod tests {
         let mapping = Mapping::read(&head, 6).unwrap();
         assert_eq!((mapping.streams, mapping.coupled, mapping.gain), (4, 2, 1.0));
         assert_eq!(mapping.channels, [0, 1, 4, 5, 2, 3]);
+        head[18] = 255;
+        assert_eq!(Mapping::read(&head, 6).unwrap().channels, [0, 4, 1, 2, 3, 5]);
+        head[18] = 3;
+        assert!(Mapping::read(&head, 6).is_none());
+        head[18] = 1;
         head[21] = 9;
         assert!(Mapping::read(&head, 6).is_none());
     }

@@ -6,19 +6,18 @@
 //! found by halving.
 
 use symphonia::core::audio::{
-    AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
-    layouts,
+    Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef, layouts,
 };
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
-use symphonia::core::codecs::audio::{
-    AudioCodecParameters, AudioDecoder, AudioDecoderOptions, FinalizeResult,
-};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::{Error, Result, decode_error, unsupported_error};
 use symphonia::core::packet::PacketRef;
+use symphonia::core::units::{Duration, Timestamp};
 
 use super::HE_AAC;
 use super::bits::High;
+use super::ours::{Codec, Ours};
 use crate::decode::failure::{Failure, failure, not_here};
 
 /// Frames of a packet.
@@ -50,20 +49,18 @@ fn layout(channels: usize) -> Option<(&'static [u32], &'static [usize])> {
 
 /// Decodes AAC of more than two channels.
 pub(super) struct Surround {
-    parameters: AudioCodecParameters,
     kinds: &'static [u32],
     order: &'static [usize],
     decoders: Vec<Box<dyn AudioDecoder>>,
     /// Decoders of one and of two channels that only look for the end of an element.
     probes: [Box<dyn AudioDecoder>; 2],
-    buffer: AudioBuffer<f32>,
 }
 
 impl Surround {
-    pub(super) fn new(
+    pub(super) fn decoder(
         parameters: &AudioCodecParameters,
         channels: usize,
-    ) -> std::result::Result<Self, Failure> {
+    ) -> std::result::Result<Ours<Self>, Failure> {
         let Some((kinds, order)) = layout(channels) else {
             return Err(not_here(&format!("AAC of {channels} channels")));
         };
@@ -73,38 +70,46 @@ impl Surround {
         let channels = Channels::Discrete(u16::try_from(channels).unwrap_or(u16::MAX));
         let mut parameters = parameters.clone();
         parameters.with_channels(channels.clone());
-        Ok(Self {
-            parameters,
+        let surround = Self {
             kinds,
             order,
             decoders: decoders.map_err(|error| failure("codec", error))?,
             probes: probes.map_err(|error| failure("codec", error))?,
-            buffer: AudioBuffer::new(AudioSpec::new(rate, channels), FRAMES),
-        })
+        };
+        let buffer = AudioBuffer::new(AudioSpec::new(rate, channels), FRAMES);
+        Ok(Ours::new(parameters, surround, buffer))
+    }
+}
+
+impl Codec for Surround {
+    fn info(&self) -> &'static CodecInfo {
+        &INFO
     }
 
-    fn decode_all(&mut self, packet: &PacketRef<'_>) -> Result<()> {
-        self.buffer.clear();
-        self.buffer.render_silence(Some(FRAMES));
+    fn reset(&mut self) {
+        self.decoders.iter_mut().for_each(|decoder| decoder.reset());
+    }
+
+    fn decode(&mut self, packet: &[u8], buffer: &mut AudioBuffer<f32>) -> Result<()> {
+        buffer.render_silence(Some(FRAMES));
         let (mut at, mut first) = (0, 0);
         for (index, kind) in self.kinds.iter().enumerate() {
-            at = fill(packet.data, at)?;
-            if (High { bytes: packet.data, at }).read(3) != Some(*kind) {
+            at = fill(packet, at)?;
+            if (High { bytes: packet, at }).read(3) != Some(*kind) {
                 return decode_error("aac: an element that does not belong to the channels");
             }
             let last = index + 1 == self.kinds.len();
             let probe = &mut self.probes[usize::from(*kind == PAIR)];
             let end = end(probe.as_mut(), packet, at, last)?;
             let decoder = &mut self.decoders[index];
-            let element = element(packet.data, at, end);
-            let element = PacketRef::new(packet.track_id, packet.pts, packet.dur, &element);
-            let GenericAudioBufferRef::F32(decoded) = decoder.decode_ref(&element)? else {
+            let element = element(packet, at, end);
+            let GenericAudioBufferRef::F32(decoded) = decoder.decode_ref(&packet_of(&element))? else {
                 return decode_error("aac: samples of another kind");
             };
             for channel in 0..1 + usize::from(*kind == PAIR) {
                 let out = self.order.iter().position(|place| *place == first + channel);
                 if let (Some(out), Some(from)) = (out, decoded.plane(channel))
-                    && let Some(to) = self.buffer.plane_mut(out)
+                    && let Some(to) = buffer.plane_mut(out)
                 {
                     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
                 }
@@ -121,7 +126,7 @@ fn inner(rate: u32, pair: bool) -> Result<Box<dyn AudioDecoder>> {
     let layout = if pair { layouts::CHANNEL_LAYOUT_STEREO } else { layouts::CHANNEL_LAYOUT_MONO };
     let mut parameters = AudioCodecParameters::new();
     parameters.for_codec(CODEC_ID_AAC).with_sample_rate(rate).with_channels(layout);
-    super::registry().make_audio_decoder(&parameters, &AudioDecoderOptions::default())
+    symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())
 }
 
 /// Passes over elements that hold no sound; a band of HE-AAC is not passed over.
@@ -134,7 +139,7 @@ fn fill(bytes: &[u8], at: usize) -> Result<usize> {
                 FILL => {
                     let mut count = bits.read(4)? as usize;
                     if count == 15 {
-                        count += bits.read(8)? as usize - 1;
+                        count = count + bits.read(8)? as usize - 1;
                     }
                     let content = bits.at;
                     if count > 0 && matches!(bits.read(4)?, 13 | 14) {
@@ -194,8 +199,13 @@ fn element(bytes: &[u8], from: usize, to: usize) -> Vec<u8> {
     (0..length).map(byte).collect()
 }
 
+/// An element as symphonia's decoder wants it, which does not look at its place.
+fn packet_of(element: &[u8]) -> PacketRef<'_> {
+    PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, element)
+}
+
 /// Where the element ends that begins at a bit; of the last one, where the packet ends.
-fn end(probe: &mut dyn AudioDecoder, packet: &PacketRef<'_>, at: usize, last: bool) -> Result<usize> {
+fn end(probe: &mut dyn AudioDecoder, packet: &[u8], at: usize, last: bool) -> Result<usize> {
     /// What a decoder says of a number of bits.
     #[derive(PartialEq)]
     enum Bits {
@@ -203,15 +213,12 @@ fn end(probe: &mut dyn AudioDecoder, packet: &PacketRef<'_>, at: usize, last: bo
         Right,
         TooMany,
     }
-    let mut ask = |to: usize| {
-        let element = element(packet.data, at, to);
-        match probe.decode_ref(&PacketRef::new(packet.track_id, packet.pts, packet.dur, &element)) {
-            Ok(_) => Bits::Right,
-            Err(Error::IoError(_)) => Bits::TooFew,
-            Err(_) => Bits::TooMany,
-        }
+    let mut ask = |to: usize| match probe.decode_ref(&packet_of(&element(packet, at, to))) {
+        Ok(_) => Bits::Right,
+        Err(Error::IoError(_)) => Bits::TooFew,
+        Err(_) => Bits::TooMany,
     };
-    let (mut few, mut enough) = (at + HEAD, packet.data.len() * 8);
+    let (mut few, mut enough) = (at + HEAD, packet.len() * 8);
     let mut found = ask(enough);
     if found == Bits::TooFew {
         return decode_error("aac: a packet ends too early");
@@ -228,33 +235,6 @@ fn end(probe: &mut dyn AudioDecoder, packet: &PacketRef<'_>, at: usize, last: bo
     }
     // What is strange is the head of the next element, which has to be complete to be so.
     Ok(if found == Bits::Right { enough } else { enough - HEAD })
-}
-
-impl AudioDecoder for Surround {
-    fn codec_info(&self) -> &CodecInfo {
-        &INFO
-    }
-
-    fn codec_params(&self) -> &AudioCodecParameters {
-        &self.parameters
-    }
-
-    fn reset(&mut self) {
-        self.decoders.iter_mut().for_each(|decoder| decoder.reset());
-    }
-
-    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
-        self.decode_all(packet)?;
-        Ok(self.buffer.as_generic_audio_buffer_ref())
-    }
-
-    fn finalize(&mut self) -> FinalizeResult {
-        FinalizeResult::default()
-    }
-
-    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        self.buffer.as_generic_audio_buffer_ref()
-    }
 }
 
 #[cfg(test)]

@@ -3,15 +3,13 @@
 
 use lewton::audio::{PreviousWindowRight, read_audio_packet_generic};
 use lewton::header::{IdentHeader, SetupHeader, read_header_ident, read_header_setup};
-use symphonia::core::audio::{
-    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
-};
+use symphonia::core::audio::{AudioBuffer, AudioMut, AudioSpec, Channels};
 use symphonia::core::codecs::CodecInfo;
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::errors::{Result, decode_error};
-use symphonia::core::packet::PacketRef;
 
 use super::bits::Low;
+use super::ours::{Codec, Ours};
 use crate::decode::failure::{Failure, bad};
 
 /// The length of the first header. The third follows it; the second, of comments, is left out.
@@ -152,18 +150,16 @@ pub(super) fn order(channels: usize) -> &'static [usize] {
 
 /// Decodes Vorbis by lewton.
 pub(super) struct Vorbis {
-    parameters: AudioCodecParameters,
     first: IdentHeader,
     setup: SetupHeader,
     window: PreviousWindowRight,
-    buffer: AudioBuffer<f32>,
 }
 
 impl Vorbis {
-    pub(super) fn new(
+    pub(super) fn decoder(
         parameters: &AudioCodecParameters,
         headers: &[u8],
-    ) -> std::result::Result<Self, Failure> {
+    ) -> std::result::Result<Ours<Self>, Failure> {
         let damaged = |what: String| bad("codec", format!("the headers of Vorbis are damaged: {what}"));
         let (first, setup) =
             headers.split_at_checked(FIRST).ok_or_else(|| damaged("they are too short".into()))?;
@@ -175,50 +171,37 @@ impl Vorbis {
         let buffer = AudioBuffer::new(AudioSpec::new(first.audio_sample_rate, channels.clone()), FRAMES);
         let mut parameters = parameters.clone();
         parameters.with_channels(channels).with_sample_rate(first.audio_sample_rate);
-        Ok(Self { parameters, first, setup, window: PreviousWindowRight::new(), buffer })
+        let vorbis = Self { first, setup, window: PreviousWindowRight::new() };
+        Ok(Ours::new(parameters, vorbis, buffer))
     }
 }
 
-impl AudioDecoder for Vorbis {
-    fn codec_info(&self) -> &CodecInfo {
+impl Codec for Vorbis {
+    fn info(&self) -> &'static CodecInfo {
         &INFO
-    }
-
-    fn codec_params(&self) -> &AudioCodecParameters {
-        &self.parameters
     }
 
     fn reset(&mut self) {
         self.window = PreviousWindowRight::new();
     }
 
-    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
-        self.buffer.clear();
+    fn decode(&mut self, packet: &[u8], buffer: &mut AudioBuffer<f32>) -> Result<()> {
         let decoded: std::result::Result<Vec<Vec<f32>>, _> =
-            read_audio_packet_generic(&self.first, &self.setup, packet.data, &mut self.window);
+            read_audio_packet_generic(&self.first, &self.setup, packet, &mut self.window);
         let Ok(decoded) = decoded else { return decode_error("vorbis: the packet is damaged") };
         let frames = decoded.first().map_or(0, Vec::len);
         if frames > FRAMES {
             return decode_error("vorbis: the packet is too long");
         }
-        self.buffer.render_silence(Some(frames));
+        buffer.render_silence(Some(frames));
         let order = order(decoded.len());
         for out in 0..decoded.len() {
             let from = order.get(out).copied().unwrap_or(out);
-            if let (Some(to), Some(from)) = (self.buffer.plane_mut(out), decoded.get(from)) {
+            if let (Some(to), Some(from)) = (buffer.plane_mut(out), decoded.get(from)) {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
         }
-        self.buffer.trim(packet.trim_start.get() as usize, packet.trim_end.get() as usize);
-        Ok(self.buffer.as_generic_audio_buffer_ref())
-    }
-
-    fn finalize(&mut self) -> FinalizeResult {
-        FinalizeResult::default()
-    }
-
-    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        self.buffer.as_generic_audio_buffer_ref()
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use symphonia::core::io::MediaSource;
 
 use super::{at_most, bytes_at};
+use crate::decode::codec::flac::frame::Frame;
 use crate::decode::failure::Failure;
 use crate::flac::crc::crc8;
 
@@ -43,28 +44,10 @@ pub(in crate::decode) fn plain(source: &mut dyn MediaSource, begin: u64) -> Resu
     Ok(Some(Plain { head: HEAD, music: from + at as u64, bytes: replaced }))
 }
 
-/// Whether bytes begin with the head of a frame: a sync word, and at the end a checksum.
+/// Whether bytes begin with the head of a frame, which ends with a checksum.
 fn is_frame(bytes: &[u8]) -> bool {
-    let [0xff, 0xf8 | 0xf9, sizes, kinds, ..] = bytes else { return false };
-    if sizes >> 4 == 0 || sizes & 15 == 15 || kinds & 1 == 1 {
-        return false;
-    }
-    // Sizes that are not usual follow the number.
-    let Some((_, number)) = number(bytes) else { return false };
-    let block = match sizes >> 4 {
-        6 => 1,
-        7 => 2,
-        _ => 0,
-    };
-    let rate = match sizes & 15 {
-        12 => 1,
-        13 | 14 => 2,
-        _ => 0,
-    };
-    let Some((head, [checksum, ..])) = bytes.split_at_checked(4 + number + block + rate) else {
-        return false;
-    };
-    *checksum == crc8(head)
+    let head = Frame::read(bytes).and_then(|(_, length)| bytes[..length].split_last());
+    head.is_some_and(|(checksum, head)| *checksum == crc8(head))
 }
 
 /// The number in the head of a frame, coded as UTF-8 codes characters, and its length in bytes.

@@ -23,7 +23,7 @@ impl Pair {
 
 /// What the head of a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Frame {
+pub(in crate::decode) struct Frame {
     /// Samples of each channel.
     pub(super) length: usize,
     pub(super) channels: usize,
@@ -33,9 +33,12 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Reads the head; and its length in bytes.
-    pub(super) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+    /// Reads the head; and its length in bytes, of which the last is a checksum.
+    pub(in crate::decode) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let &[0xff, 0xf8 | 0xf9, sizes, kinds, number] = bytes.first_chunk()? else { return None };
+        if kinds & 1 == 1 {
+            return None;
+        }
         // The number of the frame, or of its first sample, is as long as its first byte says.
         let mut at = 4 + match number.leading_ones() {
             0 => 1,
@@ -62,7 +65,7 @@ impl Frame {
             15 => return None,
             _ => 0,
         };
-        // A checksum, which the reader has looked at.
+        // A checksum.
         take(1)?;
         let (channels, pair) = match kinds >> 4 {
             channels @ 0..8 => (usize::from(channels) + 1, Pair::Apart),

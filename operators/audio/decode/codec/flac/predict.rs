@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 mod narrow;
 
+use super::sample::Sample;
 use super::subframe::Subframe;
 
 /// Makes samples of the residuals of two channels.
@@ -18,37 +19,40 @@ pub(super) fn both(first: &mut [i32], one: &Subframe, second: &mut [i32], two: &
 }
 
 /// Makes samples of the residuals of a channel.
-pub(super) fn one(samples: &mut [i32], of: &Subframe) {
+pub(super) fn one<S: Sample>(samples: &mut [S], of: &Subframe) {
     rest(samples, of, of.order);
 }
 
 /// Makes samples of the residuals from a place on.
-fn rest(samples: &mut [i32], of: &Subframe, from: usize) {
+fn rest<S: Sample>(samples: &mut [S], of: &Subframe, from: usize) {
     match of.order {
         0 => {}
-        1..=4 => run::<4>(samples, of, from),
-        5..=8 => run::<8>(samples, of, from),
-        9..=12 => run::<12>(samples, of, from),
-        _ => run::<32>(samples, of, from),
+        1..=4 => run::<S, 4>(samples, of, from),
+        5..=8 => run::<S, 8>(samples, of, from),
+        9..=12 => run::<S, 12>(samples, of, from),
+        _ => run::<S, 32>(samples, of, from),
     }
     if of.wasted > 0 {
-        samples.iter_mut().for_each(|sample| *sample = sample.wrapping_shl(of.wasted));
+        samples.iter_mut().for_each(|sample| *sample = sample.shifted(of.wasted));
     }
 }
 
-fn run<const ORDER: usize>(samples: &mut [i32], of: &Subframe, from: usize) {
+fn run<S: Sample, const ORDER: usize>(samples: &mut [S], of: &Subframe, from: usize) {
     // That of the last sample comes last, as the samples stand.
     let mut weights = [0; ORDER];
     weights.iter_mut().rev().zip(&of.weights).for_each(|(weight, of)| *weight = *of);
-    let predicted = |last: &[i32], weights: &[i32]| {
-        let terms = last.iter().zip(weights).map(|(last, weight)| i64::from(*last) * i64::from(*weight));
-        (terms.sum::<i64>() >> of.shift) as i32
+    let predicted = |last: &[S], weights: &[i32]| {
+        let terms = last.iter().zip(weights).map(|(last, weight)| {
+            let last: i64 = (*last).into();
+            last.wrapping_mul(i64::from(*weight))
+        });
+        S::wrapped(terms.fold(0, i64::wrapping_add) >> of.shift)
     };
     for at in from..samples.len() {
         let sum = match samples[..at].last_chunk::<ORDER>() {
             Some(last) => predicted(last, &weights),
             None => predicted(&samples[..at], &weights[ORDER - at..]),
         };
-        samples[at] = samples[at].wrapping_add(sum);
+        samples[at] = samples[at].plus(sum);
     }
 }

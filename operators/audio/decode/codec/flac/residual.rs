@@ -1,6 +1,7 @@
 //! What predictors leave: RFC 9639, section 9.2.7.
 
 use super::super::bits::Padded;
+use super::sample::signed;
 
 /// Reads the residuals of a block of `length` samples, the first of which were none.
 pub(super) fn read(
@@ -24,7 +25,7 @@ pub(super) fn read(
         let parameter = bits.read(width);
         if parameter + 1 == 1 << width {
             let width = bits.read(5);
-            part.iter_mut().for_each(|value| *value = plain(bits, width));
+            part.iter_mut().for_each(|value| *value = if width == 0 { 0 } else { signed(bits, width) });
         } else {
             rice(bits, parameter, part, end);
         }
@@ -33,11 +34,6 @@ pub(super) fn read(
         }
     }
     Ok(())
-}
-
-/// A number with a sign, or 0 of no bits.
-fn plain(bits: &mut Padded<'_>, width: u32) -> i32 {
-    if width == 0 { 0 } else { (bits.read(width) << (32 - width)) as i32 >> (32 - width) }
 }
 
 /// Reads values as Rice coded them: zeros up to a one, and `parameter` bits.

@@ -1,7 +1,7 @@
 //! A channel of a frame: RFC 9639, section 9.2.
 
 use super::super::bits::Padded;
-use super::residual;
+use super::sample::{Sample, signed};
 
 /// The highest order of a predictor.
 pub(super) const ORDER: usize = 32;
@@ -29,14 +29,14 @@ impl Subframe {
     pub(super) const NONE: Self = Self { order: 0, weights: [0; ORDER], shift: 0, wide: false, wasted: 0 };
 
     /// Reads a channel of so many samples of so many bits. The bits of the frame end at `end`.
-    pub(super) fn read(
+    pub(super) fn read<S: Sample>(
         bits: &mut Padded<'_>,
         width: u32,
         length: usize,
         end: usize,
-        samples: &mut Vec<i32>,
+        samples: &mut Vec<S>,
     ) -> Result<Self, &'static str> {
-        samples.resize(length, 0);
+        samples.resize(length, S::default());
         let head = bits.read(8);
         let kind = head >> 1 & 0x3f;
         let mut subframe = Self::NONE;
@@ -45,17 +45,17 @@ impl Subframe {
             bits.at += zeros as usize + 1;
             subframe.wasted = zeros + 1;
         }
-        let Some(width) = width.checked_sub(subframe.wasted).filter(|width| (1..=32).contains(width)) else {
-            return Err("flac: samples have no bits, or too many");
+        let Some(width) = width.checked_sub(subframe.wasted).filter(|width| *width > 0) else {
+            return Err("flac: samples have no bits");
         };
         match kind {
             0 => {
-                let value = signed(bits, width);
+                let value = S::read(bits, width);
                 samples.fill(value);
                 return Ok(subframe);
             }
             1 => {
-                samples.iter_mut().for_each(|sample| *sample = signed(bits, width));
+                samples.iter_mut().for_each(|sample| *sample = S::read(bits, width));
                 return Ok(subframe);
             }
             8..=12 => {
@@ -68,14 +68,17 @@ impl Subframe {
         let Some((first, rest)) = samples.split_at_mut_checked(subframe.order) else {
             return Err("flac: a predictor is longer than its block");
         };
-        first.iter_mut().for_each(|sample| *sample = signed(bits, width));
+        first.iter_mut().for_each(|sample| *sample = S::read(bits, width));
         if kind >= 32 {
             subframe.read_weights(bits)?;
         }
-        residual::read(bits, rest, length, end)?;
+        S::residuals(bits, rest, length, end)?;
         // No sample is larger than its bits, so neither is what was predicted by more than the residual.
-        let largest = rest.iter().fold(0, |all, residual| all | (residual ^ residual >> 31));
-        let predicted = i64::from(largest) + (1i64 << (width - 1)) + 1;
+        let largest = rest.iter().fold(0, |all, residual| {
+            let residual: i64 = (*residual).into();
+            all | (residual ^ residual >> 63)
+        });
+        let predicted = largest + (1i64 << (width - 1)) + 1;
         subframe.wide = predicted << subframe.shift >= 1 << 31;
         Ok(subframe)
     }
@@ -91,9 +94,4 @@ impl Subframe {
         weights.iter_mut().for_each(|weight| *weight = signed(bits, precision));
         Ok(())
     }
-}
-
-/// A number with a sign.
-fn signed(bits: &mut Padded<'_>, width: u32) -> i32 {
-    (bits.read(width) << (32 - width)) as i32 >> (32 - width)
 }

@@ -4,12 +4,15 @@ use std::io::Cursor;
 
 use etude_pipeline::random::Random;
 use proptest::prelude::*;
+use symphonia::core::codecs::audio::AudioDecoder;
 use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 use symphonia::core::formats::FormatOptions;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
+use symphonia::core::units::{Duration, Timestamp};
 
 use super::*;
 use crate::flac::Encoder;
@@ -68,13 +71,13 @@ fn what_is_encoded_is_decoded_in_every_pair_of_signals() {
                 let bytes = encoder.encode::<i32, _>(&[&left[..], &right[..]], 44_100, bits).unwrap();
                 let (parameters, packets) = packets(bytes);
                 let scale = (1i64 << (bits - 1)) as f32;
-                let planes = all(&mut Flac::new(&parameters, wanted(false)).unwrap(), &packets);
+                let planes = all(&mut Flac::decoder(&parameters, wanted(false)).unwrap(), &packets);
                 for (plane, samples) in planes.iter().zip([left, right]) {
                     assert!(
                         plane.iter().zip(samples).all(|(found, sample)| *found == *sample as f32 / scale)
                     );
                 }
-                let mean = &all(&mut Flac::new(&parameters, wanted(true)).unwrap(), &packets)[0];
+                let mean = &all(&mut Flac::decoder(&parameters, wanted(true)).unwrap(), &packets)[0];
                 let expected =
                     left.iter().zip(right).map(|(left, right)| (left + right) as f32 / (2.0 * scale));
                 assert!(mean.iter().zip(expected).all(|(found, expected)| *found == expected));
@@ -92,7 +95,7 @@ fn more_channels_and_blocks_of_any_length_are_as_symphonia_decodes_them() {
         let codecs = symphonia::default::get_codecs();
         let mut other = codecs.make_audio_decoder(&parameters, &AudioDecoderOptions::default()).unwrap();
         let wanted = Wanted { mono: false, checked: false };
-        let mut decoder = Flac::new(&parameters, wanted).unwrap();
+        let mut decoder = Flac::decoder(&parameters, wanted).unwrap();
         assert_eq!(all(&mut decoder, &packets), all(other.as_mut(), &packets));
     }
 }
@@ -104,19 +107,20 @@ fn a_frame_that_is_damaged_is_an_error() {
     let (parameters, packets) = packets(&bytes);
     let frame = packets[0].data.to_vec();
     let mut random = Random::keyed(&[b"damage"]);
+    let packet = |bytes: &[u8]| Packet::new(0, Timestamp::ZERO, Duration::ZERO, bytes);
     for checked in [false, true] {
-        let mut decoder = Flac::new(&parameters, Wanted { mono: false, checked }).unwrap();
+        let mut decoder = Flac::decoder(&parameters, Wanted { mono: false, checked }).unwrap();
         for _ in 0..2000 {
             let mut other = frame.clone();
             other[random.below(frame.len() as u64) as usize] ^= 1 << random.below(8);
             // Without the checksum it may give anything, but it ends.
-            let decoded = decoder.decode_frame(&other);
+            let decoded = decoder.decode(&packet(&other));
             assert!(checked || decoded.is_err());
         }
         for length in 0..frame.len() {
-            assert!(decoder.decode_frame(&frame[..length]).is_err() || checked, "{length}");
+            assert!(decoder.decode(&packet(&frame[..length])).is_err() || checked, "{length}");
         }
-        decoder.decode_frame(&frame).unwrap();
+        decoder.decode(&packet(&frame)).unwrap();
     }
 }
 
@@ -133,6 +137,96 @@ impl Written {
         let byte =
             |bits: &[bool]| (0..8).fold(0, |byte, at| byte << 1 | u8::from(bits.get(at) == Some(&true)));
         self.0.chunks(8).map(byte).collect()
+    }
+
+    /// Of up to 33 bits.
+    fn signed(&mut self, value: i64, count: u32) {
+        self.0.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+    }
+}
+
+/// A channel as it is, after so many bits that are 0 in all of it.
+fn verbatim(written: &mut Written, samples: &[i64], width: u32, wasted: u32) {
+    written.bits(1 << 1 | u32::from(wasted > 0), 8);
+    if wasted > 0 {
+        written.bits(1, wasted);
+    }
+    samples.iter().for_each(|sample| written.signed(sample >> wasted, width - wasted));
+}
+
+/// A channel predicted from its last sample, of which three quarters count.
+fn predicted(written: &mut Written, samples: &[i64], width: u32) {
+    written.bits(32 << 1, 8);
+    written.signed(samples[0], width);
+    // A precision of 4 bits, a shift of 2, a weight of 3; then one part of numbers of 31 bits.
+    written.bits(3, 4);
+    written.bits(2, 5);
+    written.bits(3, 4);
+    written.bits(15, 2 + 4 + 4);
+    written.bits(31, 5);
+    samples.windows(2).for_each(|pair| written.signed(pair[1] - ((3 * pair[0]) >> 2), 31));
+}
+
+/// The difference of two channels of 32 bits has 33.
+#[test]
+fn samples_of_32_bits_come_back_from_their_difference() {
+    let (most, least) = (i64::from(i32::MAX), i64::from(i32::MIN));
+    let extremes = [(most, least), (least, most), (most, most), (least, least), (0, -1), (1, 0), (5, -6)];
+    let slow: Vec<(i64, i64)> = (0..9).map(|at| (most - 7001 * at, least + 900 * at)).collect();
+    let padded: Vec<(i64, i64)> = extremes.iter().map(|(left, right)| (left & !255, right & !255)).collect();
+    // 44.1 kHz, two channels, 32 bits.
+    let mut info = vec![0; 34];
+    info[2..4].copy_from_slice(&16u16.to_be_bytes());
+    info[10..14].copy_from_slice(&(44_100u32 << 12 | 1 << 9 | 31 << 4).to_be_bytes());
+    let mut parameters = AudioCodecParameters::new();
+    parameters.for_codec(CODEC_ID_FLAC).with_extra_data(info.into());
+    for (samples, wasted, by_prediction) in [(&extremes[..], 0, false), (&padded, 8, false), (&slow, 0, true)]
+    {
+        for kind in [1, 8, 9, 10] {
+            let coded = samples.iter().map(|(left, right)| match kind {
+                1 => (*left, *right),
+                8 => (*left, left - right),
+                9 => (left - right, *right),
+                _ => ((left + right) >> 1, left - right),
+            });
+            let (first, second): (Vec<i64>, Vec<i64>) = coded.unzip();
+            let widths = match kind {
+                1 => (32, 32),
+                9 => (33, 32),
+                _ => (32, 33),
+            };
+            // A block whose length stands in a byte, of the stream's rate.
+            let mut written = Written::default();
+            written.bits(0xfff8_6000 | kind << 4 | 7 << 1, 32);
+            written.bits(samples.len() as u32 - 1, 8 + 8);
+            written.bits(0, 8);
+            for (samples, width) in [(&first, widths.0), (&second, widths.1)] {
+                // Of the middle the wasted bits are others.
+                let wasted =
+                    if samples.iter().all(|sample| sample % (1 << wasted) == 0) { wasted } else { 0 };
+                if by_prediction {
+                    predicted(&mut written, samples, width);
+                } else {
+                    verbatim(&mut written, samples, width, wasted);
+                }
+            }
+            let mut frame = written.bytes();
+            frame.extend(crc::crc16(&frame).to_be_bytes());
+            let packets = [Packet::new(0, Timestamp::ZERO, Duration::ZERO, frame)];
+            let wanted = |mono| Wanted { mono, checked: false };
+            let planes = all(&mut Flac::decoder(&parameters, wanted(false)).unwrap(), &packets);
+            let scale = (1u64 << 31) as f32;
+            for (at, (left, right)) in samples.iter().enumerate() {
+                assert_eq!(
+                    [planes[0][at], planes[1][at]],
+                    [*left as f32 / scale, *right as f32 / scale],
+                    "{kind}"
+                );
+            }
+            let mean = all(&mut Flac::decoder(&parameters, wanted(true)).unwrap(), &packets);
+            let expected = samples.iter().map(|(left, right)| (left + right) as f32 / (2.0 * scale));
+            assert_eq!(mean, [expected.collect::<Vec<_>>()], "{kind}");
+        }
     }
 }
 

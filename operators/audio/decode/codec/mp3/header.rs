@@ -46,6 +46,11 @@ impl Header {
         })
     }
 
+    /// Whether another one has the same rate and channels.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (self.rate, self.channels) == (other.rate, other.channels)
+    }
+
     /// Whether there are two granules, and finer choices in the side information.
     pub(super) fn is_first(&self) -> bool {
         self.index < 3

@@ -6,6 +6,7 @@
 
 mod bands;
 mod codes;
+mod granule;
 mod header;
 mod huffman;
 mod hybrid;
@@ -18,38 +19,31 @@ mod synthesis;
 mod tests;
 mod window;
 
-use symphonia::core::audio::{
-    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, GenericAudioBufferRef, layouts,
-};
+use symphonia::core::audio::{AudioBuffer, AudioMut, AudioSpec, layouts};
 use symphonia::core::codecs::CodecInfo;
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::errors::{Error, Result};
-use symphonia::core::packet::PacketRef;
 
-use super::bits::Padded;
+use super::ours::{Codec, Ours};
 use bands::Table;
+use granule::Reader;
 use header::Header;
 use hybrid::{Hybrid, SLOTS};
 use reservoir::Reservoir;
 use scale::Factors;
-use side::Side;
+use side::{Block, Side};
 use synthesis::Synthesis;
 
 const INFO: CodecInfo = CodecInfo { short_name: "mp3", long_name: "MPEG Audio Layer 3", profiles: &[] };
 
-/// Quarters of powers of two that halve.
-const HALF: i32 = -4;
-
 /// Decodes layer III.
 pub(super) struct Mp3 {
-    parameters: AudioCodecParameters,
     /// Whether the mean of two channels is given.
     mono: bool,
-    /// Of the first frame; others have to be like it.
+    /// Of the first frame that could be decoded; others have to be like it.
     like: Option<(Header, Table)>,
     reservoir: Reservoir,
     channels: Box<[Channel; 2]>,
-    buffer: AudioBuffer<f32>,
 }
 
 /// What is kept of a channel, and room for it.
@@ -74,189 +68,134 @@ impl Channel {
             synthesis: Synthesis::new(),
         }
     }
+
+    /// Transforms the lines of a granule to samples of subbands.
+    fn transform(&mut self, block: Block, table: &Table, granule: usize) {
+        self.hybrid.transform(&self.lines, self.end, block, table.bands(block), &mut self.slots);
+        for (subband, samples) in self.subbands.iter_mut().enumerate() {
+            let samples = &mut samples[granule * SLOTS..][..SLOTS];
+            samples.iter_mut().zip(&self.slots).for_each(|(sample, slot)| *sample = slot[subband]);
+        }
+    }
+
+    /// Adds what another channel, whose transform began with this granule, has of it.
+    fn add(&mut self, other: &Self, granule: usize) {
+        self.hybrid.add(&other.hybrid);
+        for (samples, others) in self.subbands.iter_mut().zip(&other.subbands) {
+            let places = granule * SLOTS..(granule + 1) * SLOTS;
+            let others = &others[places.clone()];
+            samples[places].iter_mut().zip(others).for_each(|(sample, other)| *sample += other);
+        }
+    }
 }
 
 impl Mp3 {
     /// A decoder for a track. Where `mono`, it gives the mean of two channels.
-    pub(super) fn new(parameters: &AudioCodecParameters, mono: bool) -> Self {
+    pub(super) fn decoder(parameters: &AudioCodecParameters, mono: bool) -> Ours<Self> {
+        // What a frame gives shows with the first.
+        Ours::new(parameters.clone(), Self::new(mono), AudioBuffer::default())
+    }
+
+    fn new(mono: bool) -> Self {
         Self {
-            parameters: parameters.clone(),
             mono,
             like: None,
             reservoir: Reservoir::default(),
             channels: Box::new([Channel::new(), Channel::new()]),
-            buffer: AudioBuffer::default(),
         }
     }
 
-    /// Decodes a frame.
-    fn decode_frame(&mut self, frame: &[u8]) -> std::result::Result<(), &'static str> {
+    /// Decodes a frame to samples of subbands.
+    fn decode_frame(&mut self, frame: &[u8]) -> std::result::Result<Header, &'static str> {
+        let parts = self.parts(frame);
+        if parts.is_err() {
+            // The next frame must not take what came before for what is missing now.
+            self.reservoir = Reservoir::default();
+        }
+        let (header, side, main) = parts?;
+        let known = self.like.take();
+        let first = known.is_none();
+        let (like, table) = known.unwrap_or_else(|| (header, Table::new(header.index)));
+        let done = self.decode_main(&header, &table, side, main);
+        if done.is_err() {
+            // What was heard last has nothing to do with what comes next.
+            *self.channels = [Channel::new(), Channel::new()];
+        }
+        if !first || done.is_ok() {
+            self.like = Some((like, table));
+        }
+        done.map(|()| header)
+    }
+
+    /// The header of a frame, its side information and its main data.
+    fn parts<'a>(&self, frame: &'a [u8]) -> std::result::Result<(Header, &'a [u8], &'a [u8]), &'static str> {
         let header = Header::read(frame).ok_or("mp3: no frame of layer III")?;
-        let like = self.like.get_or_insert_with(|| (header, Table::new(header.index)));
-        if (header.rate, header.channels) != (like.0.rate, like.0.channels) {
+        if self.like.as_ref().is_some_and(|(like, _)| !like.is_like(&header)) {
             return Err("mp3: the frame has another rate or other channels");
         }
         let (begin, length) = header.side();
-        let (Some(side), Some(main)) = (frame.get(begin..begin + length), frame.get(begin + length..)) else {
-            return Err("mp3: the frame ends too early");
-        };
-        let side = match Side::read(side, &header, like.1.long()) {
-            Ok(side) => side,
-            Err(error) => {
-                self.reservoir.fill(main, usize::MAX);
-                return Err(error);
+        match (frame.get(begin..begin + length), frame.get(begin + length..)) {
+            (Some(side), Some(main)) => Ok((header, side, main)),
+            _ => Err("mp3: the frame ends too early"),
+        }
+    }
+
+    /// Decodes the main data of a frame to samples of subbands.
+    fn decode_main(
+        &mut self,
+        header: &Header,
+        table: &Table,
+        side: &[u8],
+        main: &[u8],
+    ) -> std::result::Result<(), &'static str> {
+        let side = Side::read(side, header, table.long());
+        let back = side.as_ref().map_or(usize::MAX, |side| side.back);
+        let missing = 8 * self.reservoir.fill(main, back);
+        let mut reader = Reader { header, table, side: side?, reservoir: &self.reservoir, missing, at: 0 };
+        let [left, right] = self.channels.as_mut();
+        let mix = self.mono && header.channels == 2;
+        let mut first = [Factors::default(); 2];
+        for granule in 0..header.granules() {
+            let blocks = reader.side.parts[granule].map(|part| part.block);
+            let alike = blocks[0] == blocks[1];
+            first = reader.read(granule, mix, first, [&mut *left, &mut *right])?;
+            left.transform(blocks[0], table, granule);
+            if header.channels == 2 && !mix {
+                right.transform(blocks[1], table, granule);
+            } else if mix && !alike {
+                right.hybrid = Hybrid::new();
+                right.transform(blocks[1], table, granule);
+                left.add(right, granule);
             }
-        };
-        let missing = self.reservoir.fill(main, side.back);
+        }
+        Ok(())
+    }
+}
+
+impl Codec for Mp3 {
+    fn info(&self) -> &'static CodecInfo {
+        &INFO
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new(self.mono);
+    }
+
+    fn decode(&mut self, packet: &[u8], buffer: &mut AudioBuffer<f32>) -> Result<()> {
+        let header = self.decode_frame(packet).map_err(Error::DecodeError)?;
         let given = if self.mono { 1 } else { header.channels };
-        self.granules(&header, side, 8 * missing)?;
-        if self.buffer.is_unused() {
+        if buffer.is_unused() {
             let layout =
                 if given == 1 { layouts::CHANNEL_LAYOUT_MONO } else { layouts::CHANNEL_LAYOUT_STEREO };
-            self.buffer = AudioBuffer::new(AudioSpec::new(header.rate, layout), 32 * 2 * SLOTS);
+            *buffer = AudioBuffer::new(AudioSpec::new(header.rate, layout), 32 * 2 * SLOTS);
         }
         let slots = SLOTS * header.granules();
-        self.buffer.clear();
-        self.buffer.render_uninit(Some(32 * slots));
+        buffer.render_uninit(Some(32 * slots));
         for (at, channel) in self.channels.iter_mut().enumerate().take(given) {
-            if let Some(plane) = self.buffer.plane_mut(at) {
+            if let Some(plane) = buffer.plane_mut(at) {
                 channel.synthesis.synthesise(&mut channel.subbands, slots, plane);
             }
         }
         Ok(())
-    }
-
-    /// Decodes the granules of a frame to samples of subbands. Bits at the begin may be missing.
-    fn granules(
-        &mut self,
-        header: &Header,
-        mut side: Side,
-        missing: usize,
-    ) -> std::result::Result<(), &'static str> {
-        let Some((_, table)) = &self.like else { return Ok(()) };
-        let [left, right] = self.channels.as_mut();
-        let mut first = [Factors::default(); 2];
-        // The place of a part among all bits, those that are missing included.
-        let mut at = 0;
-        for granule in 0..header.granules() {
-            let parts = &mut side.parts[granule];
-            let blocks = [parts[0].block, parts[1].block];
-            let alike = header.channels == 1 || blocks[0] == blocks[1];
-            let mix = self.mono && header.channels == 2;
-            let middle_only = mix && alike && header.mid_side && !header.intensity;
-            let gain = match (mix, header.mid_side) {
-                (true, true) if middle_only => stereo::MID_SIDE_GAIN,
-                (true, true) => HALF + stereo::MID_SIDE_GAIN,
-                (true, false) => HALF,
-                (false, true) => stereo::MID_SIDE_GAIN,
-                (false, false) => 0,
-            };
-            let mut factors = [Factors::default(); 2];
-            let there = at >= missing;
-            for (number, channel) in [&mut *left, &mut *right].into_iter().enumerate().take(header.channels) {
-                let part = &mut parts[number];
-                channel.end = 0;
-                at += part.length;
-                if !there {
-                    channel.lines.fill(0.0);
-                    continue;
-                }
-                let end = at - missing;
-                if end > self.reservoir.length() {
-                    return Err("mp3: the frame has fewer bits than it says");
-                }
-                let mut bits = Padded::new(self.reservoir.bytes());
-                bits.at = end - part.length;
-                let places = header.intensity && number == 1;
-                factors[number] = if header.is_first() {
-                    let first = (granule > 0).then_some((&first[number], side.same[number]));
-                    scale::read_first(&mut bits, part, first)
-                } else {
-                    scale::read_second(&mut bits, part, places)
-                };
-                if bits.at > end {
-                    return Err("mp3: scale factors have more bits than there are");
-                }
-                if number == 1 && middle_only {
-                    continue;
-                }
-                channel.end = huffman::read(&mut bits, end, part, &mut channel.lines)?;
-                let bands = table.bands(part.block);
-                scale::scale(&mut channel.lines, channel.end, part, &factors[number], bands, gain);
-            }
-            first = factors;
-            if header.channels == 2 && !middle_only {
-                let end = left.end.max(right.end);
-                if header.intensity {
-                    let of = stereo::Right {
-                        bands: table.bands(blocks[1]),
-                        factors: &factors[1],
-                        compress: parts[1].compress,
-                    };
-                    stereo::intensity(&mut left.lines, &mut right.lines, header, &of);
-                } else if header.mid_side {
-                    stereo::mid_side(&mut left.lines[..end], &mut right.lines[..end]);
-                }
-                (left.end, right.end) = (end, end);
-            }
-            if mix && !middle_only && alike {
-                left.lines.iter_mut().zip(&right.lines).for_each(|(left, right)| *left += right);
-            }
-            transform(left, blocks[0], table, granule);
-            if header.channels == 2 && !mix {
-                transform(right, blocks[1], table, granule);
-            } else if mix && !alike {
-                right.hybrid = Hybrid::new();
-                transform(right, blocks[1], table, granule);
-                left.hybrid.add(&right.hybrid);
-                for (left, right) in left.subbands.iter_mut().zip(&right.subbands) {
-                    let places = granule * SLOTS..(granule + 1) * SLOTS;
-                    let right = &right[places.clone()];
-                    left[places].iter_mut().zip(right).for_each(|(left, right)| *left += right);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Transforms the lines of a granule to samples of subbands.
-fn transform(channel: &mut Channel, block: side::Block, table: &Table, granule: usize) {
-    let bands = table.bands(block);
-    channel.hybrid.transform(&channel.lines, channel.end, block, bands, &mut channel.slots);
-    for (subband, samples) in channel.subbands.iter_mut().enumerate() {
-        let samples = &mut samples[granule * SLOTS..][..SLOTS];
-        samples.iter_mut().zip(&channel.slots).for_each(|(sample, slot)| *sample = slot[subband]);
-    }
-}
-
-impl AudioDecoder for Mp3 {
-    fn codec_info(&self) -> &CodecInfo {
-        &INFO
-    }
-
-    fn codec_params(&self) -> &AudioCodecParameters {
-        &self.parameters
-    }
-
-    fn reset(&mut self) {
-        *self = Self::new(&self.parameters, self.mono);
-    }
-
-    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
-        self.buffer.clear();
-        if let Err(error) = self.decode_frame(packet.data) {
-            return Err(Error::DecodeError(error));
-        }
-        self.buffer.trim(packet.trim_start.get() as usize, packet.trim_end.get() as usize);
-        Ok(self.buffer.as_generic_audio_buffer_ref())
-    }
-
-    fn finalize(&mut self) -> FinalizeResult {
-        FinalizeResult::default()
-    }
-
-    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        self.buffer.as_generic_audio_buffer_ref()
     }
 }

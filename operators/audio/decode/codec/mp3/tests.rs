@@ -166,7 +166,7 @@ fn headers_of_other_layers_are_none() {
 
 #[test]
 fn what_is_no_frame_is_an_error() {
-    let mut decoder = Mp3::new(&AudioCodecParameters::new(), false);
+    let mut decoder = Mp3::new(false);
     for bytes in [&[][..], &[0xff, 0xfb], &[0xff, 0xfb, 0x90, 0x64, 0], &[0; 100]] {
         assert!(decoder.decode_frame(bytes).is_err(), "{bytes:x?}");
     }
@@ -178,4 +178,50 @@ fn what_is_no_frame_is_an_error() {
         // Whatever it gives, it ends.
         let _ = decoder.decode_frame(&frame);
     }
+}
+
+/// A frame of silence: at 44.1 kHz and 128 kbit/s, of two channels or one.
+fn silence(mode: u8) -> Vec<u8> {
+    let mut frame = vec![0; 417];
+    frame[..4].copy_from_slice(&[0xff, 0xfb, 0x90, mode]);
+    frame
+}
+
+#[test]
+fn a_frame_that_cannot_be_decoded_says_nothing_of_the_others() {
+    let (stereo, mono) = (silence(0x00), silence(0xc0));
+    let mut decoder = Mp3::new(false);
+    // One channel, and more lines than there are.
+    let mut broken = mono.clone();
+    broken[4..21].fill(0xff);
+    assert!(decoder.decode_frame(&broken).is_err());
+    decoder.decode_frame(&stereo).unwrap();
+    assert!(decoder.reservoir.length() > 0);
+    // A frame of another kind is refused, and none of what came before it can be taken for its data.
+    assert!(decoder.decode_frame(&mono).is_err());
+    assert_eq!(decoder.reservoir.length(), 0);
+    decoder.decode_frame(&stereo).unwrap();
+}
+
+#[test]
+fn a_part_without_bits_is_silence() {
+    // Pairs in a book that there is not, but no bit for them; the factors would have had some.
+    let mut frame = silence(0xc0);
+    let mut bits = [false; 17 * 8];
+    let mut put = |at: usize, value: u32, count: usize| {
+        (0..count).for_each(|bit| bits[at + bit] = value >> (count - 1 - bit) & 1 == 1);
+    };
+    // Behind what belongs to the frame: the length, pairs, gain, compression, no window, the books.
+    for granule in 0..2 {
+        let at = 9 + 5 + 4 + 59 * granule;
+        put(at + 12, 100, 9);
+        put(at + 29, 15, 4);
+        put(at + 34, 4, 5);
+    }
+    for (byte, bits) in frame[4..21].iter_mut().zip(bits.chunks(8)) {
+        *byte = bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+    }
+    let mut decoder = Mp3::new(false);
+    decoder.decode_frame(&frame).unwrap();
+    assert!(decoder.channels[0].subbands.iter().flatten().all(|sample| *sample == 0.0));
 }
