@@ -15,6 +15,11 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
+
+/// The system's allocator keeps what clips leave in pieces: the longer a recording, the more memory it would take.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     quiet_item_threads();

@@ -1,5 +1,7 @@
 //! Writes bits, the highest first.
 
+use multiversion::multiversion;
+
 /// A writer into memory that is kept between uses.
 #[derive(Default)]
 pub struct Bits {
@@ -95,28 +97,33 @@ impl Bits {
         let most = (sum >> parameter) + residual.len() as u64 * u64::from(parameter + 1);
         self.reserve((most / 8) as usize + 16);
         let mut cursor = Cursor::of(self);
-        let low = (1u32 << parameter) - 1;
-        let one = 1u32 << parameter;
-        let (fours, rest) = residual.as_chunks::<4>();
-        for four in fours {
-            let length = four.map(|number| (number >> parameter) + parameter + 1);
-            let total = (length[0] + length[1]) + (length[2] + length[3]);
-            if total <= MOST {
-                for (number, length) in four.iter().zip(length) {
-                    cursor.pending = cursor.pending << length | u64::from(number & low | one);
-                }
-                cursor.flush(total);
-            } else {
-                for (number, length) in four.iter().zip(length) {
-                    cursor.put_long(u64::from(number & low | one), length);
-                }
-            }
-        }
-        for &number in rest {
-            cursor.put_long(u64::from(number & low | one), (number >> parameter) + parameter + 1);
-        }
+        rice(&mut cursor, residual, parameter);
         let mark = cursor.mark();
         self.rewind(mark);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt"))]
+fn rice(cursor: &mut Cursor<'_>, residual: &[u32], parameter: u32) {
+    let low = (1u32 << parameter) - 1;
+    let one = 1u32 << parameter;
+    let (fours, rest) = residual.as_chunks::<4>();
+    for four in fours {
+        let length = four.map(|number| (number >> parameter) + parameter + 1);
+        let total = (length[0] + length[1]) + (length[2] + length[3]);
+        if total <= MOST {
+            for (number, length) in four.iter().zip(length) {
+                cursor.pending = cursor.pending << length | u64::from(number & low | one);
+            }
+            cursor.flush(total);
+        } else {
+            for (number, length) in four.iter().zip(length) {
+                cursor.put_long(u64::from(number & low | one), length);
+            }
+        }
+    }
+    for &number in rest {
+        cursor.put_long(u64::from(number & low | one), (number >> parameter) + parameter + 1);
     }
 }
 

@@ -51,14 +51,20 @@ pub fn crc8(bytes: &[u8]) -> u8 {
 
 /// CRC-16 of a frame.
 pub fn crc16(bytes: &[u8]) -> u16 {
+    crc16_on(0, bytes)
+}
+
+/// CRC-16 of bytes behind others that have one. It is 0 behind bytes with theirs at the end.
+pub fn crc16_on(mut crc: u16, bytes: &[u8]) -> u16 {
     let (sixteens, rest) = bytes.as_chunks::<16>();
-    let mut crc = 0u16;
     for chunk in sixteens {
-        let [high, low] = crc.to_be_bytes();
-        let mut next = LONG[15][usize::from(chunk[0] ^ high)] ^ LONG[14][usize::from(chunk[1] ^ low)];
+        // What waits for the sum so far comes last.
+        let mut next = 0;
         for index in 2..16 {
             next ^= LONG[15 - index][usize::from(chunk[index])];
         }
+        let [high, low] = crc.to_be_bytes();
+        next ^= LONG[15][usize::from(chunk[0] ^ high)] ^ LONG[14][usize::from(chunk[1] ^ low)];
         crc = next;
     }
     rest.iter().fold(crc, |crc, byte| crc << 8 ^ LONG[0][usize::from((crc >> 8) as u8 ^ byte)])
@@ -85,6 +91,8 @@ mod tests {
                 })
             });
             assert_eq!(crc16(&bytes[..length]), slow);
+            assert_eq!(crc16_on(crc16(&bytes[..length / 3]), &bytes[length / 3..length]), slow);
+            assert_eq!(crc16_on(slow, &slow.to_be_bytes()), 0);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Only additions, multiplications, divisions and roots, in a fixed order: the same samples give the
 //! same coefficients everywhere.
 
+use multiversion::{inherit_target, multiversion};
+
 use super::fixed::fold;
 
 /// The highest order; more than 12 would be outside the streamable subset.
@@ -33,9 +35,29 @@ pub fn window(length: usize, window: &mut Vec<f32>) {
 }
 
 /// The correlations of windowed samples. `windowed` is scratch.
+#[multiversion(targets("x86_64+avx2"))]
 pub fn correlate(samples: &[i32], window: &[f32], windowed: &mut Vec<f32>) -> Correlation {
     /// Samples that are summed in single precision.
-    const RUN: usize = 128;
+    const RUN: usize = 256;
+    const LANES: usize = 8;
+
+    /// The sums of products at all lags, each in lanes of its own. Not inlined: the compiler would keep them
+    /// in memory.
+    #[inherit_target]
+    #[inline(never)]
+    fn products(windowed: &[f32]) -> [[f32; LANES]; ORDER + 1] {
+        let mut sums = [[0.0; LANES]; ORDER + 1];
+        for samples in windowed.windows(LANES + ORDER).step_by(LANES) {
+            // An inclusive range would not be unrolled.
+            for lag in 0..ORDER + 1 {
+                for lane in 0..LANES {
+                    sums[lag][lane] += samples[lane] * samples[lane + lag];
+                }
+            }
+        }
+        sums
+    }
+
     windowed.clear();
     windowed.extend(samples.iter().zip(window).map(|(&sample, weight)| sample as f32 * weight));
     let length = windowed.len().next_multiple_of(LANES);
@@ -43,28 +65,13 @@ pub fn correlate(samples: &[i32], window: &[f32], windowed: &mut Vec<f32>) -> Co
     let mut correlation = [0.0; ORDER + 1];
     for begin in (0..length).step_by(RUN) {
         let end = length.min(begin + RUN);
-        for (lag, total) in correlation.iter_mut().enumerate() {
-            *total += f64::from(product(&windowed[begin..end], &windowed[begin + lag..end + lag]));
+        for (total, lanes) in correlation.iter_mut().zip(products(&windowed[begin..end + ORDER])) {
+            // In this order whatever the processor.
+            let [a, b, c, d, e, f, g, h] = lanes;
+            *total += f64::from(((a + e) + (c + g)) + ((b + f) + (d + h)));
         }
     }
     correlation
-}
-
-const LANES: usize = 16;
-
-/// The sum of products, in an order that suits vector instructions of any width. Not inlined: the
-/// compiler would mix lags, and be slower for it.
-#[inline(never)]
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    let four: [f32; 4] =
-        std::array::from_fn(|lane| (lanes[lane] + lanes[lane + 4]) + (lanes[lane + 8] + lanes[lane + 12]));
-    (four[0] + four[1]) + (four[2] + four[3])
 }
 
 /// The predictors of all orders, the latest sample's coefficient first, and their errors; the error
@@ -122,6 +129,7 @@ pub fn quantise(coefficients: &[f64]) -> Option<Predictor> {
 ///
 /// 8 coefficients below 2¹² and such samples: sums have 32 bits. Samples that are kept in 16 bits are
 /// multiplied faster.
+#[multiversion(targets("x86_64+avx2"))]
 pub fn residual_narrow<S: Copy + Into<i32>>(samples: &[S], predictor: &Predictor, folded: &mut [u32]) {
     const TILE: usize = 16;
     let order = predictor.order;

@@ -1,5 +1,7 @@
 //! Residuals in partitions, each with a Rice parameter of its own.
 
+use multiversion::multiversion;
+
 use super::bits::Bits;
 
 /// A block is cut into at most 2⁵ partitions: 128 samples of a whole block.
@@ -71,6 +73,7 @@ pub fn plan(folded: &[u32], skipped: usize) -> Plan {
     best
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn measure(numbers: &[u32]) -> Partition {
     // In halves, for sums of 32 bits are twice as fast.
     let mut partition = Partition::default();

@@ -63,7 +63,7 @@ pub enum Codec {
 
 impl Declare for Shards {
     const NAME: &'static str = "shards";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] = &[crate::SIGNAL];
 }

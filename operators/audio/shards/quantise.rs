@@ -1,5 +1,7 @@
 //! Samples as 16-bit integers.
 
+use multiversion::multiversion;
+
 /// 1.5 × 2²³: in a sum with it, the last bit of a single-precision number is a whole.
 const MAGIC: f32 = 12_582_912.0;
 
@@ -7,6 +9,7 @@ const MAGIC: f32 = 12_582_912.0;
 ///
 /// `(sample * 32768).round()` within −32768 and 32767, halves away from zero, and 0 for what is no
 /// number; in steps that every processor's vector instructions have, which `round` is not.
+#[multiversion(targets("x86_64+avx2"))]
 pub fn quantise(samples: &[f32], to: &mut Vec<i16>) -> u64 {
     let begin = to.len();
     to.resize(begin + samples.len(), 0);

@@ -14,8 +14,10 @@ use super::budget::Permit;
 use super::row::digest_row;
 use crate::error::Error;
 
-/// Rows beyond this wait in a file.
+/// Rows beyond this wait in a file, …
 const IN_MEMORY: u64 = 8 << 20;
+/// … which then takes as many at once.
+const AT_ONCE: u64 = 1 << 20;
 
 /// What went wrong with the file that rows wait in.
 fn spilling(folder: &Path, error: ArrowError) -> Error {
@@ -71,7 +73,8 @@ impl Rows {
         self.bytes += bytes;
         self.waiting += bytes;
         self.memory.push(batch);
-        if self.waiting > IN_MEMORY { self.write_out() } else { Ok(()) }
+        let most = if self.spill.is_some() { AT_ONCE } else { IN_MEMORY };
+        if self.waiting > most { self.write_out() } else { Ok(()) }
     }
 
     /// The item is complete: only what its rows take is still held.
@@ -116,15 +119,16 @@ impl Rows {
 
     /// Gives all rows in order.
     pub fn drain(mut self, mut take: impl FnMut(RecordBatch) -> Result<(), Error>) -> Result<(), Error> {
+        if self.spill.is_some() {
+            self.write_out()?;
+        }
         if let Some(mut writer) = self.spill.take() {
             let folder = &self.folder;
             writer.finish().map_err(|error| spilling(folder, error))?;
             let mut file =
                 writer.into_inner()?.into_inner().map_err(|error| Error::io(folder)(error.into_error()))?;
             file.rewind().map_err(Error::io(folder))?;
-            for batch in StreamReader::try_new(BufReader::new(file), None)? {
-                take(batch?)?;
-            }
+            return StreamReader::try_new(BufReader::new(file), None)?.try_for_each(|batch| take(batch?));
         }
         self.memory.drain(..).try_for_each(take)
     }

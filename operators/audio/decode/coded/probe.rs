@@ -9,12 +9,15 @@ use symphonia::core::meta::MetadataOptions;
 
 use crate::decode::Channels;
 use crate::decode::codec::{self, Wanted};
+use crate::decode::container::Frames;
 use crate::decode::failure::{Failure, bad, failure};
+use crate::decode::source::Shared;
 
 /// The reader of what a source holds. Of a container that is known what is wrong with it is told.
 pub(super) fn probe(source: Box<dyn MediaSource>, container: &str) -> Result<Box<dyn FormatReader>, Failure> {
-    let stream = MediaSourceStream::new(source, Default::default());
-    symphonia::default::get_probe()
+    let source = Shared::new(source);
+    let stream = MediaSourceStream::new(Box::new(source.clone()), Default::default());
+    let reader = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|error| match failure("format", error) {
             Failure::Bad { class: "unsupported" | "truncated", .. } if container.is_empty() => {
@@ -22,7 +25,13 @@ pub(super) fn probe(source: Box<dyn MediaSource>, container: &str) -> Result<Box
             }
             Failure::Bad { class: "unsupported", message } => bad("format", message),
             other => other,
-        })
+        })?;
+    if reader.format_info().format != FORMAT_ID_FLAC {
+        return Ok(reader);
+    }
+    Frames::behind(reader, source)
+        .map(|frames| Box::new(frames) as Box<dyn FormatReader>)
+        .map_err(|error| failure("format", error))
 }
 
 /// The track to be decoded, and its decoder.
@@ -41,7 +50,7 @@ pub(super) fn decoder(
         .as_ref()
         .and_then(|parameters| parameters.audio())
         .ok_or_else(|| bad("format", "the audio track does not name its codec"))?;
-    // symphonia finds FLAC's frames by their checksums.
+    // FLAC's frames in files of their own are found by their checksums.
     let checked = format.format_info().format == FORMAT_ID_FLAC;
     Ok((track.id, codec::decoder(parameters, Wanted { mono: wanted == Channels::Mono, checked })?))
 }

@@ -19,7 +19,7 @@ use super::failure::{Failure, not_here, reading};
 use super::pcm::Pcm;
 
 pub(super) use cut::Cut;
-pub(super) use flac::{Tail, place as flac_place, plain as plain_flac};
+pub(super) use flac::{Frames, Tail, place as flac_place, plain as plain_flac};
 pub(super) use mkv::skip as skip_matroska;
 
 /// What the headers of a file say.

@@ -25,7 +25,7 @@ impl Pair {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::decode) struct Frame {
     /// Samples of each channel.
-    pub(super) length: usize,
+    pub(in crate::decode) length: usize,
     pub(super) channels: usize,
     pub(super) pair: Pair,
     /// Of a sample; none when they are those of the stream.

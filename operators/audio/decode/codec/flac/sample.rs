@@ -24,6 +24,8 @@ pub(super) trait Sample: Copy + Default + Into<i64> {
     /// 0, or 1 where it is odd.
     fn odd(self) -> Self;
     fn float(self) -> f32;
+    /// At least the largest magnitude, and less than twice it.
+    fn largest(all: &[Self]) -> i64;
 
     fn twice(self) -> Self {
         self.shifted(1)
@@ -65,6 +67,11 @@ macro_rules! arithmetic {
         #[inline(always)]
         fn float(self) -> f32 {
             self as f32
+        }
+
+        fn largest(all: &[Self]) -> i64 {
+            let bits = all.iter().fold(0, |bits, value| bits | (value ^ value >> (Self::BITS - 1)));
+            i64::from(bits) + 1
         }
     };
 }

@@ -74,11 +74,7 @@ impl Subframe {
         }
         S::residuals(bits, rest, length, end)?;
         // No sample is larger than its bits, so neither is what was predicted by more than the residual.
-        let largest = rest.iter().fold(0, |all, residual| {
-            let residual: i64 = (*residual).into();
-            all | (residual ^ residual >> 63)
-        });
-        let predicted = largest + (1i64 << (width - 1)) + 1;
+        let predicted = S::largest(rest) + (1i64 << (width - 1));
         subframe.wide = predicted << subframe.shift >= 1 << 31;
         Ok(subframe)
     }

@@ -1,6 +1,7 @@
 //! Two channels of 16 bits, side by side: each waits for its last sample most of the time, and eight products
 //! are one instruction.
 
+use multiversion::multiversion;
 use safe_arch::{
     add_i32_m128i, bitor_m128i, byte_shl_imm_u128_m128i, byte_shr_imm_u128_m128i, get_i32_from_m128i_s,
     insert_i16_from_i32_m128i, m128i, mul_i16_horizontal_add_m128i, set_i16_m128i, shuffle_ai_f32_all_m128i,
@@ -79,6 +80,7 @@ impl<const VECTORS: usize> State<VECTORS> {
     }
 }
 
+#[inline(always)]
 fn has_16_bits(sample: i32) -> bool {
     i32::from(sample as i16) == sample
 }
@@ -88,6 +90,7 @@ fn eight(lane: impl Fn(usize) -> i16) -> m128i {
     set_i16_m128i(h, g, f, e, d, c, b, a)
 }
 
+#[multiversion(targets("x86_64+avx+bmi2"))]
 fn run<const VECTORS: usize>(
     first: &mut [i32],
     one: &Subframe,

@@ -1,4 +1,7 @@
-//! The last frame of a FLAC file with something behind it.
+//! FLAC in files of its own: where its frames begin and end.
+
+mod frames;
+mod tail;
 
 use symphonia::core::io::MediaSource;
 
@@ -6,6 +9,9 @@ use super::{at_most, bytes_at};
 use crate::decode::codec::flac::frame::Frame;
 use crate::decode::failure::Failure;
 use crate::flac::crc::crc8;
+
+pub(in crate::decode) use frames::Frames;
+pub(in crate::decode) use tail::Tail;
 
 /// The most bytes that a frame may take: eight channels of 65,535 samples of 32 bits, stored as they are.
 const FRAME: usize = 3 << 20;
@@ -71,81 +77,9 @@ pub(in crate::decode) fn place(frame: &[u8], block: u64) -> Option<u64> {
     if by_sample { Some(number) } else { number.checked_mul(block) }
 }
 
-/// symphonia finds the end of a frame by the begin of the next, or by the end of the file. Where tags or
-/// junk lie behind the last frame it finds neither. Each frame ends with a checksum, though.
-pub(in crate::decode) struct Tail {
-    /// The bytes from the last frame on.
-    bytes: Vec<u8>,
-}
-
-impl Tail {
-    /// The bytes from the frame on that stands at a place in the music, of blocks of a length. `used` are
-    /// the bytes of all frames before it, where they are known.
-    pub(in crate::decode) fn read(
-        source: &mut dyn MediaSource,
-        used: Option<u64>,
-        at: u64,
-        block: u64,
-    ) -> Option<Self> {
-        let from = match used {
-            Some(used) => music(source)?.checked_add(used)?,
-            // It is not far from the end.
-            None => source.byte_len()?.saturating_sub(FRAME as u64 / 2),
-        };
-        let mut bytes = at_most(source, from, FRAME).ok()?;
-        let ours = |bytes: &[u8]| is_frame(bytes) && place(bytes, block) == Some(at);
-        let begin = (0..bytes.len()).find(|begin| ours(&bytes[*begin..]))?;
-        bytes.drain(..begin);
-        Some(Self { bytes })
-    }
-
-    /// The places where a frame may end: where what comes before has the checksum that follows.
-    pub(in crate::decode) fn frames(&self) -> impl Iterator<Item = &[u8]> {
-        let mut checksum = 0u16;
-        self.bytes.windows(2).enumerate().filter_map(move |(end, next)| {
-            let matches = end > 8 && u16::from_be_bytes([next[0], next[1]]) == checksum;
-            checksum = update(checksum, next[0]);
-            matches.then(|| &self.bytes[..end + 2])
-        })
-    }
-}
-
-/// Where the first frame is, behind the blocks of metadata.
-fn music(source: &mut dyn MediaSource) -> Option<u64> {
-    let mut at = super::behind_tags(source).ok()? + 4;
-    for _ in 0..1000 {
-        // Whether it is the last, and its length in 24 bits.
-        let head = at_most(source, at, 4).ok()?;
-        let head = u32::from_be_bytes(bytes_at(&head, 0)?);
-        at += 4 + u64::from(head & 0xff_ffff);
-        if head >> 31 == 1 {
-            return Some(at);
-        }
-    }
-    None
-}
-
-/// The cyclic redundancy check of FLAC's frames: x^16 + x^15 + x^2 + 1.
-fn update(checksum: u16, byte: u8) -> u16 {
-    (0..8).fold(checksum ^ u16::from(byte) << 8, |value, _| {
-        if value & 0x8000 == 0 { value << 1 } else { value << 1 ^ 0x8005 }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_frame_ends_where_its_checksum_is() {
-        let mut bytes: Vec<u8> = (0..40).collect();
-        let checksum = bytes.iter().fold(0, |checksum, byte| update(checksum, *byte));
-        bytes.extend(checksum.to_be_bytes());
-        let frame = bytes.clone();
-        bytes.extend(b"TAG and what else there is");
-        let tail = Tail { bytes };
-        assert_eq!(tail.frames().next(), Some(&frame[..]));
-    }
 
     #[test]
     fn a_frame_is_known_by_the_checksum_of_its_head() {
@@ -155,11 +89,5 @@ mod tests {
         assert!(!is_frame(&[0xff, 0xf8]));
         assert_eq!(place(&[0xff, 0xf8, 0xc9, 0x18, 0x05], 4096), Some(5 * 4096));
         assert_eq!(place(&[0xff, 0xf9, 0xc9, 0x18, 0xc4, 0x80], 4096), Some(256));
-    }
-
-    #[test]
-    fn the_checksum_is_the_one_of_flac() {
-        // The check value of CRC-16/UMTS.
-        assert_eq!(b"123456789".iter().fold(0, |checksum, byte| update(checksum, *byte)), 0xfee8);
     }
 }
