@@ -236,7 +236,11 @@ fn objects_are_read_like_files() {
     let expected = clips(folder, "music", "local", none);
     assert!(clips(folder, "s3://music/a set", "remote", &with) == expected);
 
+    finished(&mut remote("gs://music/a set"));
+    assert!(clips(folder, "gs://music/a set", "remote", &with) == expected);
+
     // Nothing changed: nothing is fetched.
+    finished(&mut remote("s3://music/a set"));
     let before = server.delete("nothing");
     let stages = finished(&mut remote("s3://music/a set/"));
     assert!(stages.values().all(|stage| stage["status"] == "reused"), "{:?}", statuses(&stages));

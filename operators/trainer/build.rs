@@ -1,11 +1,14 @@
-//! The worker finds libtorch where it was built against, without LD_LIBRARY_PATH, and has an operation of its own for it.
+//! The worker finds libtorch where it was built against, without LD_LIBRARY_PATH, and has operations of its own for it.
 
 use std::path::Path;
 
-const OPERATION: &str = "layer/norm_pool/norm_pool.cpp";
+const OPERATIONS: [&str; 3] =
+    ["device/deterministic.cpp", "layer/gelu/gelu.cpp", "layer/norm_pool/norm_pool.cpp"];
 
 fn main() {
-    println!("cargo:rerun-if-changed={OPERATION}");
+    for operation in OPERATIONS {
+        println!("cargo:rerun-if-changed={operation}");
+    }
     // torch-sys says where it has found libtorch; its headers lie beside.
     let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") else { return };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
@@ -19,6 +22,6 @@ fn main() {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .include(include.join("torch/csrc/api/include"))
         .include(include)
-        .file(OPERATION)
-        .compile("etude_norm_pool");
+        .files(OPERATIONS)
+        .compile("etude_operations");
 }

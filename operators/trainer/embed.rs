@@ -7,7 +7,6 @@ use etude_learning::embed::{Embed, Weights};
 use etude_pipeline::flow::{Masking, Sampling};
 use etude_pipeline::operator::{ChainReport, DatasetInput, DatasetJob};
 use parquet::arrow::ArrowWriter;
-use tch::Tensor;
 
 use crate::data::{Clips, Signal, shape};
 use crate::encoder::{self, Encoder, Places};
@@ -85,7 +84,7 @@ fn encode(
     let Some(first) = signals.first() else { return Ok(Vec::new()) };
     let values: Vec<f32> = signals.iter().flat_map(|signal| signal.values.iter().copied()).collect();
     let shape = shape(first.header.sampling(), signals.len(), first.frames);
-    let values = Tensor::from_slice(&values).reshape(shape).to_device(device);
+    let values = device::bring(&values, &shape, device);
     let places = (masking == Masking::Dropped).then(|| {
         let dropped: Vec<_> =
             signals.iter().map(|signal| signal.header.mask.clone().unwrap_or_default()).collect();

@@ -39,7 +39,7 @@ impl Description {
     /// Of a training: without where it was done, which is nothing to what it came to.
     pub fn new(train: &Train, sampling: Sampling, seed: u64, steps: u64) -> Self {
         let train = Train { device: Device::default(), tensorboard: None, init_file: None, ..train.clone() };
-        let mut train = Train { save: etude_learning::train::default_save(), ..train };
+        let mut train = Train { save: etude_learning::train::default_save(), deterministic: false, ..train };
         // What another version would take by default may be something else.
         train.encoder.settle(sampling);
         Self { format: FORMAT, sampling, train, seed, steps }

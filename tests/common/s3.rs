@@ -62,8 +62,12 @@ impl Drop for Server {
     }
 }
 
-/// Tells a program where a server is.
+/// Tells a program where a server is: for s3:// and, since Google's answer in the same way, for gs://.
 pub fn point(command: &mut Command, endpoint: &str) {
+    let google = format!(
+        r#"{{"gcs_base_url": "{endpoint}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#
+    );
+    command.env("GOOGLE_SERVICE_ACCOUNT_KEY", google).env("GOOGLE_ALLOW_HTTP", "true");
     command.envs([
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_ALLOW_HTTP", "true"),

@@ -119,6 +119,11 @@ pub struct Train {
     #[serde(default)]
     #[schemars(extend("x-kind" = "location"))]
     pub device: Device,
+    /// Whether a GPU gives the same bits each time, which makes some operations slower; one that cannot ends the training with its
+    /// name. A CPU does so in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-kind" = "location"))]
+    pub deterministic: bool,
     /// Seconds between two saved states, 1 to 86400: what a training that is killed loses at most, or a step where that takes
     /// longer.
     #[serde(default = "default_save")]
@@ -167,7 +172,7 @@ pub fn default_save() -> f64 {
 
 impl Declare for Train {
     const NAME: &'static str = "train";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const SCOPE: Scope = Scope::Dataset;
     const PORTS: &'static [Port] = &[
         Port { name: "from", many: false, optional: false, about: "views of clips that shards keep" },

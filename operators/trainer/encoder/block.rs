@@ -1,7 +1,7 @@
 use burn::module::Module;
 use tch::Tensor;
 
-use crate::layer::{LayerNorm, Linear, attention, beside};
+use crate::layer::{LayerNorm, Linear, attention, beside, gelu};
 use crate::pass::{Pass, f32};
 use crate::scope::Scope;
 
@@ -48,7 +48,7 @@ impl Block {
         let parts = self.qkv.forward(pass, &self.norm1.forward(tokens)).chunk(3, 2);
         let mixed = attention(pass, [&parts[0], &parts[1], &parts[2]], self.heads, self.dropout);
         let tokens = beside(tokens, pass.dropout(f32(&self.out.forward(pass, &mixed)), self.dropout));
-        let inner = self.linear1.forward(pass, &self.norm2.forward(&tokens)).gelu("none");
+        let inner = gelu(self.linear1.forward(pass, &self.norm2.forward(&tokens)));
         let inner = self.linear2.forward(pass, &pass.dropout(inner, self.dropout));
         beside(&tokens, pass.dropout(f32(&inner), self.dropout))
     }

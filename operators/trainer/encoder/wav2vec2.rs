@@ -4,7 +4,7 @@ use etude_pipeline::flow::Sampling;
 use tch::{Kind, Tensor};
 
 use super::{Clips, Encoded, Frames, Network};
-use crate::layer::{Conv1d, GroupNorm, LayerNorm, Linear, attention, beside};
+use crate::layer::{Conv1d, GroupNorm, LayerNorm, Linear, attention, beside, gelu};
 use crate::pass::{Pass, f32};
 use crate::scope::Scope;
 use crate::torch::{Weight, tensor};
@@ -175,7 +175,7 @@ impl NormedConv {
             self.groups as i64,
         );
         // An even kernel gives a frame too many.
-        f32(&places.narrow(2, 0, count)).gelu("none").transpose(1, 2)
+        gelu(f32(&places.narrow(2, 0, count))).transpose(1, 2)
     }
 }
 
@@ -216,7 +216,7 @@ impl Layer {
         let [query, key, value] = [q_proj, k_proj, v_proj].map(|linear| linear.forward(pass, frames));
         let mixed = out_proj.forward(pass, &attention(pass, [&query, &key, &value], *heads, dropout));
         let frames = self.layer_norm.forward(&beside(frames, pass.dropout(f32(&mixed), dropout)));
-        let inner = self.feed_forward.intermediate_dense.forward(pass, &frames).gelu("none");
+        let inner = gelu(self.feed_forward.intermediate_dense.forward(pass, &frames));
         let inner = self.feed_forward.output_dense.forward(pass, &inner);
         self.final_layer_norm.forward(&beside(&frames, pass.dropout(f32(&inner), dropout)))
     }
@@ -227,10 +227,10 @@ impl Network for Wav2vec2 {
         let convolved =
             self.feature_extractor.conv_layers.iter().fold(clips.values.unsqueeze(1), |signal, layer| {
                 let signal = layer.conv.forward(pass, &signal);
-                match &layer.layer_norm {
-                    Some(norm) => norm.forward(&signal).gelu("none"),
-                    None => signal.gelu("none"),
-                }
+                gelu(match &layer.layer_norm {
+                    Some(norm) => norm.forward(&signal),
+                    None => signal,
+                })
             });
         let raw = scale_gradient(&f32(&convolved), self.feature_gradient);
         let features = self.feature_projection.layer_norm.forward(&raw.transpose(1, 2));

@@ -2,11 +2,14 @@
 
 mod attention;
 mod conv;
+mod foreign;
+mod gelu;
 mod linear;
 mod norm;
 mod norm_pool;
 
 pub use attention::{attention, beside};
 pub use conv::{Conv1d, Conv2d};
+pub use gelu::gelu;
 pub use linear::Linear;
 pub use norm::{BatchNorm, GroupNorm, LayerNorm};

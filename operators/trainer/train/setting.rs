@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use etude_learning::train::{TARGETS, Train};
 use etude_pipeline::operator::DatasetJob;
 use etude_pipeline::random::Random;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::data::{Clips, Plan, Side};
 use crate::device;
@@ -13,7 +13,7 @@ use crate::rebuild::TRAINED;
 /// What does not change from step to step.
 pub struct Setting {
     pub train: Train,
-    pub device: tch::Device,
+    pub device: Device,
     pub seed: u64,
     pub stage: String,
     /// Names the initial weights.
@@ -43,6 +43,9 @@ impl Setting {
         beside: (&[&'static str], &[Clips]),
     ) -> Result<Self, Error> {
         let device = device::find(train.device)?;
+        if train.deterministic && device != Device::Cpu {
+            device::deterministic();
+        }
         let count = usize::try_from(clips.count()).map_err(|error| Error::Input(error.to_string()))?;
         let together = train.batch * train.accumulate;
         if count < together {
@@ -102,7 +105,7 @@ impl Setting {
     pub fn side(&self, values: &[Vec<f32>], which: impl Fn(&Side) -> bool) -> Option<Tensor> {
         let (side, values) = self.plan.sides.iter().zip(values).find(|(side, _)| which(side))?;
         let shape = [self.plan.clips as i64, side.count as i64, side.channels as i64];
-        Some(Tensor::from_slice(values).reshape(shape).to_device(self.device))
+        Some(device::bring(values, &shape, self.device))
     }
 
     /// Batches of a step.

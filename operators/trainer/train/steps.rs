@@ -18,7 +18,7 @@ use crate::pass::Pass;
 use crate::schedule::{Schedule, Seen};
 use crate::scope::Scope;
 use crate::torch::{Named, named};
-use crate::{checkpoint, memory, say};
+use crate::{checkpoint, device, memory, say};
 
 /// What changes from step to step.
 pub struct Trainer {
@@ -77,8 +77,7 @@ impl Trainer {
             ];
             let pass = Pass::training(train.precision, step, &key);
             let (plan, rows) = (&setting.plan, loaded.clips.len() * setting.plan.views);
-            let values = Tensor::from_slice(&loaded.values).reshape(plan.shape(rows));
-            let values = values.to_device(setting.device);
+            let values = device::bring(&loaded.values, &plan.shape(rows), setting.device);
             let batch = Batch {
                 values: mix(train, &values, plan.views, plan.sampling.rate, &pass),
                 views: plan.views,

@@ -32,6 +32,12 @@ impl For {
     }
 }
 
+/// Whether the environment allows a connection without TLS. Options of ours take the place of what a builder makes of the
+/// variable.
+fn allows_http(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|allow| allow.eq_ignore_ascii_case("true"))
+}
+
 /// An address that is none would end in a panic, or say little.
 fn check_endpoint() -> object_store::Result<()> {
     let endpoint = std::env::var("AWS_ENDPOINT_URL").or_else(|_| std::env::var("AWS_ENDPOINT"));
@@ -39,12 +45,13 @@ fn check_endpoint() -> object_store::Result<()> {
         source: format!("AWS_ENDPOINT_URL={}: {what}", endpoint.as_deref().unwrap_or_default()).into(),
     };
     match endpoint.as_deref() {
-        Ok(address) if address.starts_with("http://") => {
-            let allowed =
-                std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow.eq_ignore_ascii_case("true"));
-            if allowed { Ok(()) } else { Err(wrong("without TLS it needs AWS_ALLOW_HTTP=true")) }
+        Ok(address) if address.starts_with("http://") && !allows_http("AWS_ALLOW_HTTP") => {
+            Err(wrong("without TLS it needs AWS_ALLOW_HTTP=true"))
         }
-        Ok(address) if !address.is_empty() && !address.starts_with("https://") => {
+        Ok(address)
+            if !address.is_empty()
+                && !["https://", "http://"].iter().any(|begin| address.starts_with(begin)) =>
+        {
             Err(wrong("it begins with https:// or http://"))
         }
         _ => Ok(()),
@@ -77,17 +84,18 @@ pub fn connect(
     let store: Arc<dyn ObjectStore> = match scheme {
         "s3" => {
             check_endpoint()?;
-            // Their own variable would be put in the place of the options otherwise.
-            let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow.eq_ignore_ascii_case("true"));
+            let options = options.with_allow_http(allows_http("AWS_ALLOW_HTTP"));
             let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
             let builder = builder.with_copy_if_not_exists(S3CopyIfNotExists::Multipart);
-            Arc::new(builder.with_client_options(options.with_allow_http(http)).build()?)
+            Arc::new(builder.with_client_options(options).build()?)
         }
         "gs" => {
+            let options = options.with_allow_http(allows_http("GOOGLE_ALLOW_HTTP"));
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry);
             Arc::new(builder.with_client_options(options).build()?)
         }
         "az" => {
+            let options = options.with_allow_http(allows_http("AZURE_ALLOW_HTTP"));
             let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retry);
             Arc::new(builder.with_client_options(options).build()?)
         }

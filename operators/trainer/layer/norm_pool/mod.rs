@@ -1,11 +1,13 @@
 //! Batch norm, the maximum of neighbours and ReLU in one go: `norm_pool.cpp` says how, and why.
 #![expect(unsafe_code, reason = "calls C++")]
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::ptr::null_mut;
 
 use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
+
+use super::foreign;
 
 unsafe extern "C" {
     fn etude_norm_pool(
@@ -19,7 +21,6 @@ unsafe extern "C" {
         momentum: f64,
         epsilon: f64,
     ) -> *mut c_char;
-    fn free(memory: *mut c_char);
 }
 
 /// The norm of a batch.
@@ -44,23 +45,7 @@ pub fn norm_pool(norm: &Norm<'_>, input: &Tensor, pool: i64) -> Option<Tensor> {
         let (momentum, epsilon) = (norm.momentum, norm.epsilon);
         etude_norm_pool(&mut output, input.as_ptr(), weight, bias, mean, variance, pool, momentum, epsilon)
     };
-    if failed.is_null() {
-        // SAFETY: it was allocated for us, and nobody else has it.
-        return Some(unsafe { Tensor::from_ptr(output) });
-    }
-    // SAFETY: a text that was allocated for us.
-    let message = unsafe {
-        let message = CStr::from_ptr(failed).to_string_lossy().into_owned();
-        free(failed);
-        message
-    };
-    libtorchs(message)
-}
-
-/// Ends as tch does where libtorch throws.
-#[expect(clippy::panic, reason = "libtorch's errors arrive as panics")]
-fn libtorchs(message: String) -> ! {
-    std::panic::panic_any(message)
+    Some(foreign::given(output, failed))
 }
 
 #[cfg(test)]

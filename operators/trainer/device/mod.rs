@@ -1,9 +1,13 @@
 //! Where tensors live.
 
+mod deterministic;
+
 use etude_learning::device::Device as Wanted;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::error::Error;
+
+pub use deterministic::deterministic;
 
 /// The device that is asked for.
 pub fn find(wanted: Wanted) -> Result<Device, Error> {
@@ -16,6 +20,16 @@ pub fn find(wanted: Wanted) -> Result<Device, Error> {
             "there is no device cuda:{index}: libtorch finds {count} GPUs (`device: auto` takes what is there; a \
              PyTorch with CUDA is used where LIBTORCH names its folder)"
         ))),
+    }
+}
+
+/// Values of the host, on a device. To a GPU they go from pinned memory, and nothing waits for them: they are copied while it
+/// still works on what it was given before.
+pub fn bring(values: &[f32], shape: &[i64], device: Device) -> Tensor {
+    let values = Tensor::from_slice(values).reshape(shape);
+    match device {
+        Device::Cuda(_) => values.pin_memory(device).to_device_(device, Kind::Float, true, false),
+        _ => values.to_device(device),
     }
 }
 
