@@ -134,7 +134,7 @@ fn an_interrupt_ends_a_run_cleanly() {
     let arguments = ["run", "p.yaml", "--set", &set];
     let child = etude(folder.path()).args(arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(700));
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    common::interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("interrupted"));

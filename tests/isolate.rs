@@ -122,8 +122,7 @@ fn an_interrupt_ends_the_helpers_too() {
     let mut child = command.env("ETUDE_TEST_ABORT", "hang:victim").spawn().unwrap();
     std::thread::sleep(Duration::from_secs(2));
     let begin = Instant::now();
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
+    common::interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }

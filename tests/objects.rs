@@ -374,6 +374,24 @@ stages:
     finished(&mut on(folder, "four", &away, &["run", "p.yaml", "--force", "model"]));
     assert!(weights(&mut on(folder, "four", endpoint, &["path", "p.yaml", "model"])) == trained);
 
+    // An interrupt while shards are waited for ends it at once.
+    let shards_got = std::sync::Arc::new(AtomicU64::new(0));
+    let got = shards_got.clone();
+    let gone = between(&server.endpoint, move |_, line| {
+        let shard = line.starts_with("GET") && line.contains(".parquet");
+        (shard && got.fetch_add(1, Ordering::Relaxed) >= 5).then_some(Wrong::Busy)
+    });
+    let mut run = on(folder, "five", &gone, &["run", "p.yaml", "--force", "model"]);
+    let mut running = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while shards_got.load(Ordering::Relaxed) < 8 {
+        assert!(running.try_wait().unwrap().is_none(), "it ended before it had to wait");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    common::interrupt(&running);
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    finished(&mut on(folder, "five", endpoint, &["run", "p.yaml", "--force", "model"]));
+    assert!(weights(&mut on(folder, "five", endpoint, &["path", "p.yaml", "model"])) == trained);
+
     // What was here before stays, and where the shards are makes no difference.
     finished(&mut on(folder, "one", endpoint, &["run", "p.yaml", "--force", "model"]));
     assert!(shards("one") >= all);

@@ -133,11 +133,6 @@ fn killed_and_resumed_it_equals_one_that_was_not() {
     assert_eq!(left, 0, "the state is still there");
 }
 
-/// Sends an interrupt.
-fn interrupt(child: &std::process::Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-}
-
 #[test]
 fn interrupted_it_keeps_its_last_step() {
     let folder = tempfile::tempdir().unwrap();
@@ -160,7 +155,7 @@ fn interrupted_it_keeps_its_last_step() {
         event["stage"] == "model" && event["text"].as_str().is_some_and(|text| text.starts_with("epoch 2 of"))
     });
     assert!(begun);
-    interrupt(&child);
+    common::interrupt(&child);
     told.for_each(drop);
     assert!(!child.wait().unwrap().success());
     assert_eq!(states(folder.path(), "stopped").len(), 1);

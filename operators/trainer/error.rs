@@ -27,6 +27,9 @@ pub enum Error {
     /// libtorch refuses something.
     #[error("libtorch: {0}")]
     Torch(String),
+    /// A batch cannot be made, by a mistake of the program.
+    #[error("making batch {number} panicked: {panic}")]
+    Batch { number: u64, panic: String },
     /// A number is not finite or cannot be read from the device.
     #[error("{0}")]
     Numeric(String),

@@ -1,5 +1,6 @@
 //! Batches, made ahead on threads of their own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -8,6 +9,7 @@ use std::time::Instant;
 use etude_learning::train::Unit;
 use etude_pipeline::flow::{Mask, Masking, Sampling};
 use etude_pipeline::operator::ChainReport;
+use etude_pipeline::run::describe;
 
 use super::clips::Clips;
 use super::nearby::Nearby;
@@ -89,7 +91,7 @@ impl<'scope> Loader<'scope> {
                 let _end = End { nearby, thread };
                 let mut at = None;
                 for number in (first + thread as u64..last).step_by(threads) {
-                    let loaded = source.load(thread, number, &mut at);
+                    let loaded = made(number, || source.load(thread, number, &mut at));
                     let failed = loaded.is_err();
                     // Nobody takes them any more: the training has ended.
                     if sender.send(loaded).is_err() || failed {
@@ -107,6 +109,12 @@ impl<'scope> Loader<'scope> {
         self.next += 1;
         queue.recv().map_err(|_| Error::Input("the threads that make batches have ended early".into()))?
     }
+}
+
+/// A batch; or what it panicked with, which is none of libtorch's errors.
+fn made(number: u64, load: impl FnOnce() -> Result<Loaded, Error>) -> Result<Loaded, Error> {
+    catch_unwind(AssertUnwindSafe(load))
+        .unwrap_or_else(|panic| Err(Error::Batch { number, panic: describe(panic.as_ref()) }))
 }
 
 /// Says that a thread has ended, however it has.
@@ -224,5 +232,16 @@ pub fn shape(sampling: Sampling, rows: usize, frames: usize) -> Vec<i64> {
     match sampling.is_audio() {
         true => vec![rows, frames],
         false => vec![rows, sampling.planes.into(), sampling.bins().into(), frames],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_as_what_it_is() {
+        let failed = made(7, || panic!("an operator is broken")).map(|_| ()).unwrap_err();
+        assert_eq!(failed.to_string(), "making batch 7 panicked: an operator is broken");
     }
 }

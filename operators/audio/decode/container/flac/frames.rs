@@ -103,9 +103,11 @@ impl Frames {
     /// Reads so many bytes to come, or all that there are.
     fn read(&mut self, count: usize) -> io::Result<&[u8]> {
         if self.end - self.begin < count {
-            self.bytes.copy_within(self.begin..self.end, 0);
-            self.place += self.begin as u64;
-            (self.begin, self.end) = (0, self.end - self.begin);
+            if self.begin > 0 {
+                self.bytes.copy_within(self.begin..self.end, 0);
+                self.place += self.begin as u64;
+                (self.begin, self.end) = (0, self.end - self.begin);
+            }
             let wanted = count.max(READ);
             if self.bytes.len() < wanted {
                 self.bytes.resize(wanted, 0);
@@ -257,6 +259,7 @@ mod tests {
     use symphonia::core::meta::MetadataOptions;
 
     use super::*;
+    use crate::decode::{Channels, Stream};
     use crate::flac::Encoder;
 
     /// Noise at full scale, which is stored as it is; a block has 4096 samples.
@@ -340,6 +343,20 @@ mod tests {
             let before = if number == 0 { frames.clone() } else { without(number - 1) };
             assert_eq!(all(&junk), before, "junk before {number}");
         }
+    }
+
+    #[test]
+    fn blocks_of_one_length_need_not_be_told() {
+        let samples = noise(30_000);
+        let mut bytes = file(&samples);
+        // The shortest and the longest.
+        bytes[8..12].copy_from_slice(&[0, 16, 0xff, 0xff]);
+        let mut stream = Stream::of(Box::new(Cursor::new(bytes)), None, Channels::Keep).unwrap();
+        let mut found = Vec::new();
+        while let Some(planes) = stream.packet().unwrap() {
+            found.extend(planes[0].iter().map(|sample| (sample * 32_768.0) as i16));
+        }
+        assert_eq!(found, samples);
     }
 
     #[test]
