@@ -221,11 +221,12 @@ fn objects_are_read_like_files() {
     std::fs::write(folder.join("p.yaml"), SHARDS.replace("{op: shards}", "{op: shards, megabytes: 1}"))
         .unwrap();
     let with = server.environment();
-    let remote = |music: &str| {
-        let mut command = run(folder, music, "remote");
+    let keep = |music: &str, store: &str| {
+        let mut command = run(folder, music, store);
         with(&mut command);
         command
     };
+    let remote = |music: &str| keep(music, "remote");
     finished(&mut run(folder, "music", "local"));
     let before = server.delete("nothing");
     let stages = finished(&mut remote("s3://music/a set"));
@@ -236,8 +237,11 @@ fn objects_are_read_like_files() {
     let expected = clips(folder, "music", "local", none);
     assert!(clips(folder, "s3://music/a set", "remote", &with) == expected);
 
-    finished(&mut remote("gs://music/a set"));
-    assert!(clips(folder, "gs://music/a set", "remote", &with) == expected);
+    let before = server.delete("nothing");
+    let stages = finished(&mut keep("gs://music/a set", "google"));
+    assert!(stages.values().all(|stage| stage["status"] == "computed"), "{:?}", statuses(&stages));
+    assert!(server.delete("nothing") - before >= 9 + 3);
+    assert!(clips(folder, "gs://music/a set", "google", &with) == expected);
 
     // Nothing changed: nothing is fetched.
     finished(&mut remote("s3://music/a set"));

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "calls C++")]
 
 unsafe extern "C" {
-    safe fn etude_deterministic();
+    safe fn etude_deterministic(wanted: bool);
     #[cfg(test)]
     safe fn etude_is_deterministic() -> bool;
 }
@@ -10,7 +10,7 @@ unsafe extern "C" {
 /// From now on libtorch's operations on a GPU give the same bits each time; one that cannot ends the training with its name.
 /// To be called before a GPU is. On a CPU they do so in any case.
 pub fn deterministic() {
-    etude_deterministic();
+    etude_deterministic(true);
 }
 
 #[cfg(test)]
@@ -27,6 +27,8 @@ mod tests {
         let put = std::panic::catch_unwind(|| {
             tch::Tensor::from_slice(&[1.0f32]).put(&index, &tch::Tensor::from_slice(&[2.0f32]), false)
         });
+        // Tests beside this one may share the process.
+        etude_deterministic(false);
         let message = *put.unwrap_err().downcast::<String>().unwrap();
         assert!(message.contains("put_ does not have a deterministic implementation"), "{message}");
     }

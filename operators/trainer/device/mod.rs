@@ -23,8 +23,8 @@ pub fn find(wanted: Wanted) -> Result<Device, Error> {
     }
 }
 
-/// Values of the host, on a device. To a GPU they go from pinned memory, and nothing waits for them: they are copied while it
-/// still works on what it was given before.
+/// Values of the host, on a device. To a GPU they go from pinned memory, and the host does not wait for them: they are
+/// copied when the GPU is done with what it was given before.
 pub fn bring(values: &[f32], shape: &[i64], device: Device) -> Tensor {
     let values = Tensor::from_slice(values).reshape(shape);
     match device {

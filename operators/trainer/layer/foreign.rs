@@ -14,6 +14,9 @@ unsafe extern "C" {
 #[expect(clippy::panic, reason = "libtorch's errors arrive as panics")]
 pub fn given(output: *mut C_tensor, failed: *mut c_char) -> Tensor {
     if failed.is_null() {
+        if output.is_null() {
+            std::panic::panic_any("there is no memory for a tensor, nor to say so".to_owned());
+        }
         // SAFETY: it was allocated for us, and nobody else has it.
         return unsafe { Tensor::from_ptr(output) };
     }

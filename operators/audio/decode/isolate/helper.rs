@@ -53,8 +53,10 @@ impl Helper {
         let mut command = Command::new(&path);
         command
             .arg(COMMAND)
-            // Its memory is bounded by address space, of which glibc would take 64 MiB a thread.
+            // Its memory is bounded by address space, of which glibc would take 64 MiB a thread, and jemalloc keeps
+            // what it has had.
             .env("MALLOC_ARENA_MAX", "1")
+            .env("_RJEM_MALLOC_CONF", "narenas:1,retain:false")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

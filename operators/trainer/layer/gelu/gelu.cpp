@@ -17,7 +17,7 @@
 
 // The same function for newer vector units, chosen when the program starts.
 #if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
-#define VECTORISED __attribute__((target_clones("avx512f", "avx2,fma", "default")))
+#define VECTORISED __attribute__((target_clones("avx512f", "arch=haswell", "default")))
 #else
 #define VECTORISED
 #endif

@@ -26,7 +26,7 @@ impl Pair {
 pub(in crate::decode) struct Frame {
     /// Samples of each channel.
     pub(in crate::decode) length: usize,
-    pub(super) channels: usize,
+    pub(in crate::decode) channels: usize,
     pub(super) pair: Pair,
     /// Of a sample; none when they are those of the stream.
     pub(super) bits: Option<u32>,

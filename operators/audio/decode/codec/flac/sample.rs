@@ -24,7 +24,7 @@ pub(super) trait Sample: Copy + Default + Into<i64> {
     /// 0, or 1 where it is odd.
     fn odd(self) -> Self;
     fn float(self) -> f32;
-    /// At least the largest magnitude, and less than twice it.
+    /// At least the largest magnitude and 1, and at most twice the larger of both.
     fn largest(all: &[Self]) -> i64;
 
     fn twice(self) -> Self {

@@ -27,15 +27,16 @@ const HEAD: usize = 16;
 /// Within a frame nothing looks like the head of one so many times: it has no end.
 const HEADS: usize = 16;
 
-/// Reads a file whose blocks of metadata symphonia has read. A frame that does not end with its checksum is
-/// passed over, and so is what stands between frames.
+/// Reads a file whose blocks of metadata symphonia has read. A frame is passed over that does not end with its
+/// checksum right before the head of another or the end of the file, and so is what stands between frames.
 pub(in crate::decode) struct Frames {
     source: Shared,
     tracks: Vec<Track>,
     info: MediaInfo,
     metadata: MetadataLog,
-    /// The length of all blocks but the last, where they have one.
+    /// The length of the longest block, and of all but the last where they have one.
     block: u64,
+    channels: Option<usize>,
     /// Where the first frame begins.
     first: u64,
     /// What was read: the bytes from `begin` on are to come, those from `end` on are none.
@@ -73,6 +74,7 @@ impl Frames {
             read.current().cloned().into_iter().for_each(|revision| metadata.push(revision));
         }
         let parameters = tracks.first().and_then(|track| track.codec_params.as_ref()?.audio());
+        let channels = parameters.and_then(|parameters| Some(parameters.channels.as_ref()?.count()));
         let longest =
             parameters.and_then(|parameters| parameters.extra_data.as_deref()?.get(2..4)?.first_chunk());
         let block = longest.map_or(0, |longest| u64::from(u16::from_be_bytes(*longest)));
@@ -83,6 +85,7 @@ impl Frames {
             info,
             metadata,
             block,
+            channels,
             first,
             bytes: Vec::new(),
             begin: 0,
@@ -149,9 +152,14 @@ impl Frames {
         }
     }
 
-    /// Goes to the next frame that is whole; none at the end of the file.
-    fn find(&mut self) -> io::Result<Option<Whole>> {
-        loop {
+    /// Whether a frame is one of this file, not of another behind it.
+    fn fits(&self, frame: &Frame) -> bool {
+        frame.length as u64 <= self.block && self.channels.is_none_or(|channels| channels == frame.channels)
+    }
+
+    /// Goes to the next frame that is whole; none where it would begin at the byte `end` of the file or behind it.
+    fn find(&mut self, end: u64) -> io::Result<Option<Whole>> {
+        while self.place + (self.begin as u64) < end {
             match self.head(0)? {
                 Ok(head) => self.begin += head,
                 Err(0) => return Ok(None),
@@ -170,6 +178,7 @@ impl Frames {
                 checksum = crc16_on(checksum, &bytes[summed..]);
                 if checksum == 0
                     && let (Some((frame, _)), Some(place)) = (Frame::read(bytes), place(bytes, self.block))
+                    && self.fits(&frame)
                 {
                     return Ok(Some(Whole { size: end, place, length: frame.length }));
                 }
@@ -181,6 +190,7 @@ impl Frames {
             // It has no end: perhaps the next has.
             self.begin += after.unwrap_or(1);
         }
+        Ok(None)
     }
 
     /// Goes to the frame that holds a sample, or the first behind it.
@@ -189,7 +199,7 @@ impl Frames {
         while high.saturating_sub(low) > READ as u64 {
             let middle = low + (high - low) / 2;
             self.go(middle)?;
-            match self.find()? {
+            match self.find(high)? {
                 Some(frame) if frame.place <= sample => {
                     low = self.place + self.begin as u64;
                     if sample < frame.end() {
@@ -201,7 +211,7 @@ impl Frames {
         }
         self.go(low)?;
         loop {
-            match self.find()? {
+            match self.find(u64::MAX)? {
                 Some(frame) if frame.end() <= sample => self.begin += frame.size,
                 found => return Ok(found),
             }
@@ -227,7 +237,7 @@ impl FormatReader for Frames {
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>> {
-        let Some(frame) = self.find()? else { return Ok(None) };
+        let Some(frame) = self.find(u64::MAX)? else { return Ok(None) };
         let bytes = &self.bytes[self.begin..self.begin + frame.size];
         self.begin += frame.size;
         let place = Timestamp::new(i64::try_from(frame.place).unwrap_or(i64::MAX));
@@ -345,18 +355,29 @@ mod tests {
         }
     }
 
+    fn decode(bytes: Vec<u8>) -> Vec<i16> {
+        let mut stream = Stream::of(Box::new(Cursor::new(bytes)), None, Channels::Keep).unwrap();
+        let mut found = Vec::new();
+        while let Some(planes) = stream.packet().unwrap() {
+            found.extend(planes[0].iter().map(|sample| (sample * 32_768.0) as i16));
+        }
+        found
+    }
+
     #[test]
     fn blocks_of_one_length_need_not_be_told() {
         let samples = noise(30_000);
         let mut bytes = file(&samples);
         // The shortest and the longest.
         bytes[8..12].copy_from_slice(&[0, 16, 0xff, 0xff]);
-        let mut stream = Stream::of(Box::new(Cursor::new(bytes)), None, Channels::Keep).unwrap();
-        let mut found = Vec::new();
-        while let Some(planes) = stream.packet().unwrap() {
-            found.extend(planes[0].iter().map(|sample| (sample * 32_768.0) as i16));
-        }
-        assert_eq!(found, samples);
+        assert_eq!(decode(bytes), samples);
+    }
+
+    #[test]
+    fn another_file_behind_is_none_of_it() {
+        let samples = noise(30_000);
+        let other = Encoder::new().encode::<i16, _>(&[&samples[..], &samples], 44_100, 16).unwrap().to_vec();
+        assert_eq!(decode([file(&samples), other].concat()), samples);
     }
 
     #[test]

@@ -44,7 +44,10 @@ pub(in crate::decode) fn plain(source: &mut dyn MediaSource, begin: u64) -> Resu
     let bytes = at_most(source, from, SEARCH)?;
     let frame = (0..bytes.len()).find(|at| is_frame(&bytes[*at..]));
     let Some(at) = frame else { return Ok(None) };
-    let length = Frame::read(&bytes[at..]).and_then(|(frame, _)| u16::try_from(frame.length).ok());
+    // symphonia takes none that are shorter.
+    let length = Frame::read(&bytes[at..])
+        .and_then(|(frame, _)| u16::try_from(frame.length).ok())
+        .filter(|length| *length >= 16);
     let blocks = match length.map(u16::to_be_bytes) {
         // Where blocks have one length this is it, whatever the file says of the shortest and the longest.
         Some([high, low]) if bytes[at + 1] & 1 == 0 => [high, low, high, low],
