@@ -46,7 +46,8 @@ for line in sys.stdin:
     key, path = line.rstrip("\n").split("\t")
     before = requests
     if path:
-        client.upload_file(path, bucket, key)
+        # What asks as it would ask Google does not sign.
+        client.upload_file(path, bucket, key, ExtraArgs={"ACL": "public-read"})
     else:
         found = [key]
         if key.endswith("/"):

@@ -92,7 +92,7 @@ pub enum OnDamage {
 
 impl Declare for Decode {
     const NAME: &'static str = "decode";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const SCOPE: Scope = Scope::Item;
     const PORTS: &'static [Port] =
         &[Port { name: "from", many: false, optional: false, about: "the items of a scan" }];

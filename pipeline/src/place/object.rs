@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore};
 
 use super::runtime::{Started, start};
 use super::{Source, target};
@@ -135,6 +135,12 @@ fn changed(url: &str) -> io::Error {
 /// An ETag that stands for bytes and not only for the same meaning can be a condition.
 fn strong(etag: &Option<String>) -> Option<String> {
     etag.clone().filter(|etag| !etag.starts_with("W/"))
+}
+
+/// What a store says of an object, with the ETag as headers have it: lists of Azure leave its quotes out.
+pub fn quoted(mut meta: ObjectMeta) -> ObjectMeta {
+    meta.e_tag = meta.e_tag.map(|etag| if etag.starts_with("0x") { format!("\"{etag}\"") } else { etag });
+    meta
 }
 
 async fn get(request: Request, range: Range<u64>) -> io::Result<Vec<u8>> {

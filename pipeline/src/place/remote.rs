@@ -23,7 +23,7 @@ mod with {
     use object_store::path::Path;
     use object_store::{GetOptions, ObjectMeta, ObjectStore};
 
-    use super::super::object::{Object, Request, failed};
+    use super::super::object::{Object, Request, failed, quoted};
     use super::super::runtime::start;
     use super::super::stores::{For, connect};
     use super::*;
@@ -78,6 +78,7 @@ mod with {
     }
 
     fn listed(url: &str, path: &str, meta: ObjectMeta) -> io::Result<Listed> {
+        let meta = quoted(meta);
         let digest = identity(&meta).ok_or_else(|| {
             wrong(url, "the server gives neither ETag nor Last-Modified, so a change could not be noticed")
         })?;
@@ -183,6 +184,24 @@ mod with {
             }
             assert_ne!(of(None, None, 1, 5), of(None, None, 1, 6));
             assert_eq!(of(None, None, 1, 0), None);
+        }
+
+        #[test]
+        fn azures_lists_leave_quotes_out() {
+            let of = |etag: &str| {
+                let meta = ObjectMeta {
+                    location: Path::from("x"),
+                    last_modified: std::time::UNIX_EPOCH.into(),
+                    size: 1,
+                    e_tag: Some(etag.to_owned()),
+                    version: None,
+                };
+                listed("az://b/x", "x", meta).unwrap()
+            };
+            let (bare, whole) = (of("0x8D4BCC2E4835CD0"), of("\"0x8D4BCC2E4835CD0\""));
+            assert_eq!(bare.digest, whole.digest);
+            let Place::Object { etag, .. } = bare.place else { panic!("{:?}", bare.place) };
+            assert_eq!(etag.as_deref(), Some("\"0x8D4BCC2E4835CD0\""));
         }
     }
 }

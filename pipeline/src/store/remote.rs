@@ -16,7 +16,7 @@ use object_store::{
 };
 
 use crate::error::Error;
-use crate::place::object::{Object, Request};
+use crate::place::object::{Object, Request, quoted};
 use crate::place::runtime::start;
 
 /// Of what is put in parts, bytes of one, and how many are on their way.
@@ -204,7 +204,7 @@ impl Remote {
     pub fn list(&self, folder: &str) -> Result<Vec<(String, ObjectMeta)>, Error> {
         let found: Vec<ObjectMeta> =
             self.ask(folder, |store, path| async move { store.list(Some(&path)).try_collect().await })?;
-        let relative = |meta: ObjectMeta| (self.relative(meta.location.as_ref()).to_owned(), meta);
+        let relative = |meta: ObjectMeta| (self.relative(meta.location.as_ref()).to_owned(), quoted(meta));
         let mut found: Vec<_> = found.into_iter().map(relative).collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(found)

@@ -7,7 +7,6 @@ mod mp3;
 #[cfg(feature = "opus")]
 mod opus;
 mod ours;
-mod surround;
 mod vorbis;
 
 use symphonia::core::codecs::audio::well_known::{
@@ -90,7 +89,9 @@ fn special(
 ) -> Option<Result<Box<dyn AudioDecoder>, Failure>> {
     let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
     Some(match parameters.codec {
-        CODEC_ID_AAC if channels > 2 => boxed(surround::Surround::decoder(parameters, channels)),
+        CODEC_ID_AAC if aac::in_elements(parameters.extra_data.as_deref(), channels) => {
+            boxed(aac::Surround::decoder(parameters, channels))
+        }
         CODEC_ID_FLAC => boxed(flac::Flac::decoder(parameters, wanted)),
         CODEC_ID_MP3 => boxed(Ok(mp3::Mp3::decoder(parameters, wanted.mono))),
         #[cfg(feature = "opus")]

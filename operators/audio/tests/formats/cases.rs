@@ -136,6 +136,26 @@ pub const CASES: &[Case] = &[
     ),
     case("aac", 16_000, 1, AAC, 90.0),
     case("aac", 44_100, 2, AAC, 90.0),
+    in_mp4(case("m4a", 96_000, 6, AAC_MANY, 90.0), 1024),
+    // Their channels are named in the header, or in the first packet.
+    in_mp4(
+        case("m4a", 48_000, 6, "-af aformat=channel_layouts=5.1(side) -c:a aac -aac_pns 0 -b:a 384k", 90.0),
+        1024,
+    ),
+    in_mp4(
+        case("m4a", 48_000, 4, "-af aformat=channel_layouts=quad -c:a aac -aac_pns 0 -b:a 384k", 90.0),
+        1024,
+    ),
+    in_mp4(
+        case("m4a", 44_100, 3, "-af aformat=channel_layouts=2.1 -c:a aac -aac_pns 0 -b:a 256k", 90.0),
+        1024,
+    ),
+    in_mp4(
+        case("m4a", 44_100, 8, "-af aformat=channel_layouts=octagonal -c:a aac -aac_pns 0 -b:a 512k", 90.0),
+        1024,
+    ),
+    case("aac", 48_000, 6, "-af aformat=channel_layouts=5.1(side) -c:a aac -aac_pns 0 -b:a 384k", 90.0),
+    case("mka", 48_000, 7, "-af aformat=channel_layouts=6.1 -c:a aac -aac_pns 0 -b:a 384k", 90.0),
     case("aac", 48_000, 6, AAC_MANY, 90.0),
     case("mka", 44_100, 2, AAC, 90.0),
     case("mka", 48_000, 6, AAC_MANY, 90.0),

@@ -17,6 +17,9 @@ pub(super) const FRAMES: usize = 5760;
 /// after as many it tells a millionth.
 const RECENT: usize = 131;
 
+/// What is kept of them has fewer bytes. Longer packets are mostly padding.
+const KEPT: usize = 1 << 16;
+
 /// Decodes a stream.
 pub(super) struct Stream {
     channels: usize,
@@ -101,6 +104,9 @@ impl Stream {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
+        if bytes.len() > KEPT {
+            return;
+        }
         let mut packet =
             if self.recent.len() < RECENT { Vec::new() } else { self.recent.pop_front().unwrap_or_default() };
         packet.clear();

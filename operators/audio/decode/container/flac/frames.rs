@@ -161,7 +161,11 @@ impl Frames {
     fn find(&mut self, end: u64) -> io::Result<Option<Whole>> {
         while self.place + (self.begin as u64) < end {
             match self.head(0)? {
-                Ok(head) => self.begin += head,
+                Ok(0) => {}
+                Ok(head) => {
+                    self.begin += head;
+                    continue;
+                }
                 Err(0) => return Ok(None),
                 Err(passed) => {
                     self.begin += passed;

@@ -1,7 +1,7 @@
 //! The shapes of bands: RFC 6716, section 4.3.4. All counts of bits are in eighths.
 
 use super::allocation::Allocation;
-use super::pulses::{self, Spread};
+use super::pulses::{Spread, Vector};
 use super::range::Range;
 use super::tables::{BANDS, CACHE, Cache, DIMENSIONS, EDGES, LOG_WIDTHS, LONGEST, pulses as pulses_of};
 use super::{BIT, Frame};
@@ -26,6 +26,9 @@ pub(super) struct Bands<'r, 'a> {
     intensity: usize,
     /// What is left of all bits.
     left: i32,
+    /// Room.
+    vector: Vector,
+    unsorted: [f32; DIMENSIONS],
 }
 
 /// What bands are folded from, and room to do so.
@@ -72,7 +75,19 @@ impl<'r, 'a> Bands<'r, 'a> {
         resolution: [i8; BANDS],
         seed: u32,
     ) -> Self {
-        Self { range, frame, spread, seed, resolution, cache: &CACHE, band: 0, intensity: 0, left: 0 }
+        Self {
+            range,
+            frame,
+            spread,
+            seed,
+            resolution,
+            cache: &CACHE,
+            band: 0,
+            intensity: 0,
+            left: 0,
+            vector: Vector::new(),
+            unsorted: [0.0; DIMENSIONS],
+        }
     }
 
     /// Reads the shapes of all bands, and tells which of their blocks have any.
@@ -215,7 +230,7 @@ impl<'r, 'a> Bands<'r, 'a> {
         if blocks > 1
             && let Some(low) = &mut copy
         {
-            by_block(low, narrow, many, long);
+            by_block(low, narrow, many, long, &mut self.unsorted);
         }
         if let Some(copy) = copy {
             low = Some(copy);
@@ -223,7 +238,7 @@ impl<'r, 'a> Bands<'r, 'a> {
         let size = self.frame.size as i32;
         let mut mask = self.part(x, size, Part { bits, blocks, low, gain, fill });
         if blocks > 1 {
-            by_line(x, narrow, many, long);
+            by_line(x, narrow, many, long, &mut self.unsorted);
         }
         for _ in 0..divided {
             blocks >>= 1;
@@ -319,7 +334,7 @@ impl<'r, 'a> Bands<'r, 'a> {
                 self.left -= cost;
             }
             if step > 0 {
-                return pulses::read(self.range, x, pulses_of(step), blocks, self.spread, gain);
+                return self.vector.read(self.range, x, (pulses_of(step), blocks), self.spread, gain);
             }
             return self.fold(x, low, gain, fill & ((1 << blocks) - 1), blocks);
         }
@@ -548,9 +563,8 @@ fn place(order: &[u8], block: usize) -> usize {
 }
 
 /// Sorts lines that lie by line by block.
-fn by_block(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool) {
+fn by_block(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool, room: &mut [f32]) {
     let order = if hadamard { order(blocks) } else { &[] };
-    let mut room = [0.0; DIMENSIONS];
     let room = &mut room[..lines * blocks];
     room.copy_from_slice(x);
     for block in 0..blocks {
@@ -560,9 +574,8 @@ fn by_block(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool) {
 }
 
 /// Sorts lines that lie by block by line.
-fn by_line(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool) {
+fn by_line(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool, room: &mut [f32]) {
     let order = if hadamard { order(blocks) } else { &[] };
-    let mut room = [0.0; DIMENSIONS];
     let room = &mut room[..lines * blocks];
     room.copy_from_slice(x);
     for block in 0..blocks {

@@ -80,7 +80,7 @@ fn turned(a: f32, b: f32, twiddle: Complex32) -> Complex32 {
 }
 
 /// Turns pairs of lines, from both ends, before the transform.
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx2"))]
 fn turn(lines: &[f32], twiddles: &[Complex32], points: &mut [Complex32]) {
     let ends = lines.chunks_exact(2).zip(lines.rchunks_exact(2));
     for ((point, twiddle), (a, b)) in points.iter_mut().zip(twiddles).zip(ends) {
@@ -89,7 +89,7 @@ fn turn(lines: &[f32], twiddles: &[Complex32], points: &mut [Complex32]) {
 }
 
 /// Turns points behind the transform; real parts go to the begin, imaginary ones to the end.
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx2"))]
 fn turn_back(points: &[Complex32], twiddles: &[Complex32], out: &mut [f32]) {
     let both = points.iter().zip(twiddles).zip(points.iter().zip(twiddles).rev());
     for (out, ((p, t), (q, u))) in out.chunks_exact_mut(2).zip(both) {

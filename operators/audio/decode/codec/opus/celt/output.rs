@@ -118,7 +118,7 @@ fn comb(
 }
 
 /// Adds the samples of a period before, where it is at least 15.
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx2"))]
 fn steady(samples: &mut [f32], begin: usize, period: usize, gains: [f32; 3]) {
     let mut at = begin;
     // No sample of a group depends on another of it.
@@ -137,7 +137,7 @@ fn steady(samples: &mut [f32], begin: usize, period: usize, gains: [f32; 3]) {
 
 /// Low frequencies were made quieter: brings them back. In front of the samples are those before, one fewer than
 /// lanes.
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx2"))]
 fn deemphasise(samples: &[f32], last: &mut [f32; LANES], out: &mut [f32]) {
     /// What a sample adds to those behind it, scaled to full scale at 1.
     const POWERS: [f32; LANES + 1] = {

@@ -23,30 +23,41 @@ impl Spread {
     }
 }
 
-/// Reads a vector of `pulses`, gives it the length `gain`, and tells which of the `blocks` have any.
-pub(super) fn read(
-    range: &mut Range<'_>,
-    x: &mut [f32],
-    pulses: usize,
-    blocks: usize,
-    spread: Spread,
-    gain: f32,
-) -> u32 {
-    let mut room = [0; DIMENSIONS];
-    let y = &mut room[..x.len()];
-    let index = vectors(y.len(), pulses).map_or(0, |vectors| range.uniform(vectors));
-    let square = vector(index, pulses, y);
-    let scale = gain / (square as f32).sqrt();
-    for (x, y) in x.iter_mut().zip(&*y) {
-        *x = *y as f32 * scale;
+/// A vector that is read.
+pub(super) struct Vector {
+    /// Room.
+    y: [i32; DIMENSIONS],
+}
+
+impl Vector {
+    pub(super) fn new() -> Self {
+        Self { y: [0; DIMENSIONS] }
     }
-    rotate(x, pulses, blocks, spread);
-    if blocks == 1 {
-        return 1;
+
+    /// Reads one of `pulses`, gives it the length `gain`, and tells which of the `blocks` have any.
+    pub(super) fn read(
+        &mut self,
+        range: &mut Range<'_>,
+        x: &mut [f32],
+        (pulses, blocks): (usize, usize),
+        spread: Spread,
+        gain: f32,
+    ) -> u32 {
+        let y = &mut self.y[..x.len()];
+        let index = vectors(y.len(), pulses).map_or(0, |vectors| range.uniform(vectors));
+        let square = vector(index, pulses, y);
+        let scale = gain / (square as f32).sqrt();
+        for (x, y) in x.iter_mut().zip(&*y) {
+            *x = *y as f32 * scale;
+        }
+        rotate(x, pulses, blocks, spread);
+        if blocks == 1 {
+            return 1;
+        }
+        let some = |block: &[i32]| u32::from(block.iter().fold(0, |some, y| some | y) != 0);
+        let block = y.len() / blocks;
+        y.chunks_exact(block).enumerate().fold(0, |mask, (at, block)| mask | some(block) << at)
     }
-    let some = |block: &[i32]| u32::from(block.iter().fold(0, |some, y| some | y) != 0);
-    let block = y.len() / blocks;
-    y.chunks_exact(block).enumerate().fold(0, |mask, (at, block)| mask | some(block) << at)
 }
 
 /// The vector of a number, and the sum of its squares.

@@ -1,8 +1,13 @@
 //! Which kinds of AAC can be decoded: low complexity. What has a band that only a decoder of HE-AAC would
 //! give is refused, since its core alone is half of it.
 
+mod layout;
+mod surround;
+
 use super::bits::High;
 use crate::decode::failure::{Failure, not_here};
+use layout::Layout;
+pub(super) use surround::Surround;
 
 impl High<'_> {
     /// A kind of audio object: five bits, or six more.
@@ -31,8 +36,9 @@ pub(in crate::decode) fn check(config: &[u8]) -> Result<(), Failure> {
 /// Whether that many channels can be decoded.
 pub(in crate::decode) fn check_channels(channels: usize) -> Result<(), Failure> {
     match channels {
+        // The first packet tells.
+        0 => Ok(()),
         1..=6 | 8 => Ok(()),
-        0 => Err(not_here("AAC with a program configuration")),
         more => Err(not_here(&format!("AAC of {more} channels"))),
     }
 }
@@ -61,10 +67,9 @@ fn refuse(config: &[u8]) -> Option<String> {
 
 fn low_complexity(bits: &mut High<'_>) -> Option<String> {
     bits.rate()?;
-    match bits.read(4)? {
-        1..=7 => {}
-        0 => return Some("AAC with a program configuration".into()),
-        more => return Some(format!("AAC with the channel configuration {more}")),
+    let channels = bits.read(4)?;
+    if channels > 7 {
+        return Some(format!("AAC with the channel configuration {channels}"));
     }
     if bits.read(1)? == 1 {
         return Some("AAC of 960 samples a frame".into());
@@ -74,11 +79,48 @@ fn low_complexity(bits: &mut High<'_>) -> Option<String> {
         bits.read(14)?;
     }
     bits.read(1)?;
+    if channels == 0 && Layout::read(bits).is_none() {
+        return Some("AAC with such a program configuration".into());
+    }
     // An extension of the spectrum may be announced behind, where old decoders do not look.
     if bits.read(11)? != 0x2b7 {
         return None;
     }
     (bits.object()? == 5 && bits.read(1)? == 1).then(|| "HE-AAC".into())
+}
+
+/// The rate that a description tells.
+fn rate(config: &[u8]) -> Option<u32> {
+    /// By their indices.
+    const RATES: [u32; 13] =
+        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
+    let mut bits = High { bytes: config, at: 0 };
+    bits.object()?;
+    match bits.read(4)? {
+        15 => bits.read(24),
+        index => RATES.get(index as usize).copied(),
+    }
+}
+
+/// Whether elements have to be told apart: there are more than two channels, or a program configuration names them.
+pub(super) fn in_elements(config: Option<&[u8]>, channels: usize) -> bool {
+    channels > 2 || config.map_or(channels == 0, |config| program(config).is_some())
+}
+
+/// What a description that has a program configuration says of the elements.
+fn program(config: &[u8]) -> Option<Layout> {
+    let mut bits = High { bytes: config, at: 0 };
+    bits.object()?;
+    bits.rate()?;
+    if bits.read(4)? != 0 {
+        return None;
+    }
+    bits.read(1)?;
+    if bits.read(1)? == 1 {
+        bits.read(14)?;
+    }
+    bits.read(1)?;
+    Layout::read(&mut bits)
 }
 
 /// A description that says nothing else than what [`check`] lets pass: some say that they depend on a core
@@ -88,7 +130,7 @@ pub(super) fn plain(config: &[u8]) -> Option<Box<[u8]>> {
     let object = bits.object().filter(|object| *object == 2)?;
     let index = bits.read(4)?;
     let rate = if index == 15 { Some(bits.read(24)?) } else { None };
-    let channels = bits.read(4)?;
+    let channels = bits.read(4).filter(|channels| *channels > 0)?;
     let mut packed = u64::from(object) << 4 | u64::from(index);
     let mut count = 9;
     if let Some(rate) = rate {
@@ -161,9 +203,17 @@ mod tests {
         assert_eq!(message(&[0x13, 0x90, 0x56, 0xe5, 0x80]), "HE-AAC cannot be decoded here");
         assert_eq!(message(&[0x0a, 0x10]), "AAC Main cannot be decoded here");
         assert_eq!(message(&[0x12, 0x60]), "AAC with the channel configuration 12 cannot be decoded here");
-        assert_eq!(message(&[0x12, 0x00]), "AAC with a program configuration cannot be decoded here");
+        assert_eq!(message(&[0x12, 0x00]), "AAC with such a program configuration cannot be decoded here");
         assert_eq!(message(&[0x12, 0x14]), "AAC of 960 samples a frame cannot be decoded here");
         assert_eq!(message(&[0xf9, 0x4a, 0x40]), "USAC (xHE-AAC) cannot be decoded here");
+    }
+
+    #[test]
+    fn the_rate_is_told() {
+        assert_eq!(rate(&[0x12, 0x10]), Some(44_100));
+        assert_eq!(rate(&[0x10, 0x30]), Some(96_000));
+        assert_eq!(rate(&[0x17, 0x80, 0x56, 0x22, 0x10]), Some(44_100));
+        assert_eq!(rate(&[0x17]), None);
     }
 
     #[test]

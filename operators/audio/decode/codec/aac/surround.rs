@@ -1,5 +1,5 @@
-//! AAC of more than two channels. symphonia decodes one or two; a packet of more is a row of elements of
-//! one or two channels, each of which is handed to a decoder of its own.
+//! AAC of more than two channels, and of any whose elements a program configuration names. symphonia decodes one or
+//! two; a packet of more is a row of elements of one or two channels, each of which is handed to a decoder of its own.
 //!
 //! Where an element ends only its decoder can tell, and symphonia's does not say. But it says that bits are
 //! missing when it gets too few, and that something strange follows when it gets too many: so the end is
@@ -15,9 +15,10 @@ use symphonia::core::errors::{Error, Result, decode_error, unsupported_error};
 use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
-use super::HE_AAC;
-use super::bits::High;
-use super::ours::{Codec, Ours};
+use super::layout::{DATA, FILL, Layout, PAIR, PROGRAM};
+use crate::decode::codec::HE_AAC;
+use crate::decode::codec::bits::High;
+use crate::decode::codec::ours::{Codec, Ours};
 use crate::decode::failure::{Failure, failure, not_here};
 
 /// Frames of a packet.
@@ -26,59 +27,57 @@ const FRAMES: usize = 1024;
 /// Bits of an element's head: which it is, and its number.
 const HEAD: usize = 3 + 4;
 
-/// The numbers of elements.
-const SINGLE: u32 = 0;
-const PAIR: u32 = 1;
-const LOW: u32 = 3;
-const DATA: u32 = 4;
-const FILL: u32 = 6;
-
 const INFO: CodecInfo = CodecInfo { short_name: "aac", long_name: "Advanced Audio Coding", profiles: &[] };
 
-/// The elements of a packet and, for each channel in the order of WAV, its place in them.
-fn layout(channels: usize) -> Option<(&'static [u32], &'static [usize])> {
-    Some(match channels {
-        3 => (&[SINGLE, PAIR], &[1, 2, 0]),
-        4 => (&[SINGLE, PAIR, SINGLE], &[1, 2, 0, 3]),
-        5 => (&[SINGLE, PAIR, PAIR], &[1, 2, 0, 3, 4]),
-        6 => (&[SINGLE, PAIR, PAIR, LOW], &[1, 2, 0, 5, 3, 4]),
-        8 => (&[SINGLE, PAIR, PAIR, PAIR, LOW], &[1, 2, 0, 7, 5, 6, 3, 4]),
-        _ => return None,
-    })
-}
-
-/// Decodes AAC of more than two channels.
-pub(super) struct Surround {
-    kinds: &'static [u32],
-    order: &'static [usize],
+/// Decodes AAC of any channels.
+pub(in crate::decode::codec) struct Surround {
+    rate: u32,
+    /// None before the first packet, where only that tells.
+    layout: Option<Layout>,
+    /// One for each element.
     decoders: Vec<Box<dyn AudioDecoder>>,
     /// Decoders of one and of two channels that only look for the end of an element.
     probes: [Box<dyn AudioDecoder>; 2],
 }
 
 impl Surround {
-    pub(super) fn decoder(
+    /// A decoder for a track, which says that it has so many channels, or 0 where it does not.
+    pub(in crate::decode::codec) fn decoder(
         parameters: &AudioCodecParameters,
         channels: usize,
     ) -> std::result::Result<Ours<Self>, Failure> {
-        let Some((kinds, order)) = layout(channels) else {
+        let config = parameters.extra_data.as_deref();
+        let layout = config.and_then(super::program).or_else(|| Layout::of(channels));
+        if layout.is_none() && channels > 0 {
             return Err(not_here(&format!("AAC of {channels} channels")));
-        };
-        let rate = parameters.sample_rate.unwrap_or(0);
-        let decoders = kinds.iter().map(|kind| inner(rate, *kind == PAIR)).collect::<Result<_>>();
+        }
+        // A description's head has no room for high rates.
+        let rate = config.and_then(super::rate).or(parameters.sample_rate).unwrap_or(0);
         let probes = inner(rate, false).and_then(|single| Ok([single, inner(rate, true)?]));
-        let channels = Channels::Discrete(u16::try_from(channels).unwrap_or(u16::MAX));
-        let mut parameters = parameters.clone();
-        parameters.with_channels(channels.clone());
-        let surround = Self {
-            kinds,
-            order,
-            decoders: decoders.map_err(|error| failure("codec", error))?,
-            probes: probes.map_err(|error| failure("codec", error))?,
-        };
-        let buffer = AudioBuffer::new(AudioSpec::new(rate, channels), FRAMES);
+        let probes = probes.map_err(|error| failure("codec", error))?;
+        let mut surround = Self { rate, layout: None, decoders: Vec::new(), probes };
+        let (mut parameters, mut buffer) = (parameters.clone(), AudioBuffer::default());
+        parameters.with_sample_rate(rate);
+        if let Some(layout) = layout {
+            parameters.with_channels(discrete(&layout));
+            surround.begin(layout, &mut buffer).map_err(|error| failure("codec", error))?;
+        }
         Ok(Ours::new(parameters, surround, buffer))
     }
+
+    /// Makes what a layout needs.
+    fn begin(&mut self, layout: Layout, buffer: &mut AudioBuffer<f32>) -> Result<()> {
+        let elements = layout.elements.iter();
+        self.decoders =
+            elements.map(|element| inner(self.rate, element.kind == PAIR)).collect::<Result<_>>()?;
+        *buffer = AudioBuffer::new(AudioSpec::new(self.rate, discrete(&layout)), FRAMES);
+        self.layout = Some(layout);
+        Ok(())
+    }
+}
+
+fn discrete(layout: &Layout) -> Channels {
+    Channels::Discrete(u16::try_from(layout.channels()).unwrap_or(u16::MAX))
 }
 
 impl Codec for Surround {
@@ -91,30 +90,41 @@ impl Codec for Surround {
     }
 
     fn decode(&mut self, packet: &[u8], buffer: &mut AudioBuffer<f32>) -> Result<()> {
+        if self.layout.is_none() {
+            let Some(layout) = program(packet) else {
+                return unsupported_error("AAC with such a program configuration");
+            };
+            self.begin(layout, buffer)?;
+        }
+        let Some(layout) = &self.layout else { return decode_error("aac: the channels are not known") };
         buffer.render_silence(Some(FRAMES));
-        let (mut at, mut first) = (0, 0);
-        for (index, kind) in self.kinds.iter().enumerate() {
-            at = fill(packet, at)?;
-            if (High { bytes: packet, at }).read(3) != Some(*kind) {
+        let (mut at, mut found) = (0, vec![false; layout.elements.len()]);
+        for count in 1..=layout.elements.len() {
+            at = pass(packet, at)?;
+            let mut head = High { bytes: packet, at };
+            let (kind, tag) = (head.read(3), head.read(4));
+            let ours = layout.elements.iter().zip(&found).position(|(element, found)| {
+                !found && kind == Some(element.kind) && (element.tag.is_none() || element.tag == tag)
+            });
+            let Some(index) = ours else {
                 return decode_error("aac: an element that does not belong to the channels");
-            }
-            let last = index + 1 == self.kinds.len();
-            let probe = &mut self.probes[usize::from(*kind == PAIR)];
-            let end = end(probe.as_mut(), packet, at, last)?;
-            let decoder = &mut self.decoders[index];
+            };
+            found[index] = true;
+            let channels = layout.elements[index].channels();
+            let end = end(self.probes[channels - 1].as_mut(), packet, at, count == layout.elements.len())?;
             let element = element(packet, at, end);
-            let GenericAudioBufferRef::F32(decoded) = decoder.decode_ref(&packet_of(&element))? else {
+            let GenericAudioBufferRef::F32(decoded) =
+                self.decoders[index].decode_ref(&packet_of(&element))?
+            else {
                 return decode_error("aac: samples of another kind");
             };
-            for channel in 0..1 + usize::from(*kind == PAIR) {
-                let out = self.order.iter().position(|place| *place == first + channel);
-                if let (Some(out), Some(from)) = (out, decoded.plane(channel))
-                    && let Some(to) = buffer.plane_mut(out)
+            for channel in 0..channels {
+                if let (Some(from), Some(to)) =
+                    (decoded.plane(channel), buffer.plane_mut(layout.elements[index].first + channel))
                 {
                     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
                 }
             }
-            first += 1 + usize::from(*kind == PAIR);
             at = end;
         }
         Ok(())
@@ -129,44 +139,76 @@ fn inner(rate: u32, pair: bool) -> Result<Box<dyn AudioDecoder>> {
     symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())
 }
 
-/// Passes over elements that hold no sound; a band of HE-AAC is not passed over.
-fn fill(bytes: &[u8], at: usize) -> Result<usize> {
-    let mut bits = High { bytes, at };
-    let mut pass = || {
-        loop {
-            let before = bits.at;
-            match bits.read(3)? {
-                FILL => {
-                    let mut count = bits.read(4)? as usize;
-                    if count == 15 {
-                        count = count + bits.read(8)? as usize - 1;
-                    }
-                    let content = bits.at;
-                    if count > 0 && matches!(bits.read(4)?, 13 | 14) {
-                        return Some(Err(()));
-                    }
-                    bits.at = content + 8 * count;
-                }
-                DATA => {
-                    bits.read(4)?;
-                    let aligned = bits.read(1)? == 1;
-                    let mut count = bits.read(8)? as usize;
-                    if count == 255 {
-                        count += bits.read(8)? as usize;
-                    }
-                    if aligned {
-                        bits.at = bits.at.next_multiple_of(8);
-                    }
-                    bits.at += 8 * count;
-                }
-                _ => return Some(Ok(before)),
+/// What an element is.
+enum Silent {
+    /// It holds no sound, and was passed over.
+    Passed,
+    /// It says which elements there are. None is told for what cannot be decoded.
+    Program(Option<Layout>),
+    /// It holds a band of HE-AAC.
+    Extended,
+    Sound,
+}
+
+/// Passes over an element that holds no sound. `None` where it ends too early.
+fn silent(bits: &mut High<'_>) -> Option<Silent> {
+    match bits.read(3)? {
+        FILL => {
+            let mut count = bits.read(4)? as usize;
+            if count == 15 {
+                count = count + bits.read(8)? as usize - 1;
             }
+            let content = bits.at;
+            if count > 0 && matches!(bits.read(4)?, 13 | 14) {
+                return Some(Silent::Extended);
+            }
+            bits.at = content + 8 * count;
+            Some(Silent::Passed)
         }
-    };
-    match pass() {
-        Some(Ok(at)) => Ok(at),
-        Some(Err(())) => unsupported_error(HE_AAC),
-        None => decode_error("aac: a packet ends too early"),
+        DATA => {
+            bits.read(4)?;
+            let aligned = bits.read(1)? == 1;
+            let mut count = bits.read(8)? as usize;
+            if count == 255 {
+                count += bits.read(8)? as usize;
+            }
+            if aligned {
+                bits.at = bits.at.next_multiple_of(8);
+            }
+            bits.at += 8 * count;
+            Some(Silent::Passed)
+        }
+        PROGRAM => Some(Silent::Program(Layout::read(bits))),
+        _ => Some(Silent::Sound),
+    }
+}
+
+/// Passes over all elements that hold no sound.
+fn pass(bytes: &[u8], at: usize) -> Result<usize> {
+    let mut bits = High { bytes, at };
+    loop {
+        let before = bits.at;
+        match silent(&mut bits) {
+            Some(Silent::Passed | Silent::Program(Some(_))) => {}
+            Some(Silent::Sound) => return Ok(before),
+            Some(Silent::Extended) => return unsupported_error(HE_AAC),
+            Some(Silent::Program(None)) => {
+                return decode_error("aac: such a program configuration is not decoded");
+            }
+            None => return decode_error("aac: a packet ends too early"),
+        }
+    }
+}
+
+/// The program configuration of a packet, if it has one, and one that can be decoded.
+fn program(bytes: &[u8]) -> Option<Layout> {
+    let mut bits = High { bytes, at: 0 };
+    loop {
+        match silent(&mut bits)? {
+            Silent::Passed => {}
+            Silent::Program(layout) => return layout,
+            Silent::Sound | Silent::Extended => return None,
+        }
     }
 }
 
@@ -220,7 +262,7 @@ fn end(probe: &mut dyn AudioDecoder, packet: &[u8], at: usize, last: bool) -> Re
     };
     let (mut few, mut enough) = (at + HEAD, packet.len() * 8);
     let mut found = ask(enough);
-    if found == Bits::TooFew {
+    if found == Bits::TooFew || enough <= few {
         return decode_error("aac: a packet ends too early");
     }
     if last && found == Bits::Right {
@@ -259,9 +301,9 @@ mod tests {
     #[test]
     fn elements_without_sound_are_passed_over() {
         // A fill element of one byte, then a single channel.
-        assert_eq!(fill(&[0b1100_0010, 0b0000_0000, 0b0000_0000], 0).unwrap(), 15);
+        assert_eq!(pass(&[0b1100_0010, 0b0000_0000, 0b0000_0000], 0).unwrap(), 15);
         // One with a band of HE-AAC.
-        assert!(matches!(fill(&[0b1100_0011, 0b1010_0000, 0, 0], 0), Err(Error::Unsupported(HE_AAC))));
-        assert!(fill(&[0b1101_1110], 0).is_err());
+        assert!(matches!(pass(&[0b1100_0011, 0b1010_0000, 0, 0], 0), Err(Error::Unsupported(HE_AAC))));
+        assert!(pass(&[0b1101_1110], 0).is_err());
     }
 }
