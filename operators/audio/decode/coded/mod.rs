@@ -91,7 +91,7 @@ impl Coded {
         wanted: Channels,
     ) -> Result<Self, Failure> {
         let format = probe(source, found.container)?;
-        let (id, decoder) = decoder(format.as_ref(), found.id, wanted)?;
+        let (id, decoder) = decoder(format.as_ref(), found.id, found.codec.as_ref(), wanted)?;
         let mut coded = Self {
             format: Some(format),
             decoder,
@@ -263,7 +263,7 @@ impl Coded {
                     // Chained Ogg: another stream follows.
                     self.end()?;
                     let Some(format) = &self.format else { return Ok(None) };
-                    (self.id, self.decoder) = decoder(format.as_ref(), None, self.wanted)?;
+                    (self.id, self.decoder) = decoder(format.as_ref(), None, None, self.wanted)?;
                     self.promise();
                     continue;
                 }

@@ -1,6 +1,6 @@
 //! The reader and the decoder of what a source holds.
 
-use symphonia::core::codecs::audio::AudioDecoder;
+use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder};
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known::FORMAT_ID_FLAC;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
@@ -34,10 +34,11 @@ pub(super) fn probe(source: Box<dyn MediaSource>, container: &str) -> Result<Box
         .map_err(|error| failure("format", error))
 }
 
-/// The track to be decoded, and its decoder.
+/// The track to be decoded, and its decoder; that of a codec that is known, if one is.
 pub(super) fn decoder(
     format: &dyn FormatReader,
     id: Option<u32>,
+    known: Option<&(AudioCodecId, Box<[u8]>)>,
     wanted: Channels,
 ) -> Result<(u32, Box<dyn AudioDecoder>), Failure> {
     let track = id
@@ -50,7 +51,11 @@ pub(super) fn decoder(
         .as_ref()
         .and_then(|parameters| parameters.audio())
         .ok_or_else(|| bad("format", "the audio track does not name its codec"))?;
+    let mut parameters = parameters.clone();
+    if let Some((codec, description)) = known {
+        parameters.for_codec(*codec).with_extra_data(description.clone());
+    }
     // FLAC's frames in files of their own are found by their checksums.
     let checked = format.format_info().format == FORMAT_ID_FLAC;
-    Ok((track.id, codec::decoder(parameters, Wanted { mono: wanted == Channels::Mono, checked })?))
+    Ok((track.id, codec::decoder(&parameters, Wanted { mono: wanted == Channels::Mono, checked })?))
 }

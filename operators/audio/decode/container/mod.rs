@@ -13,6 +13,7 @@ mod window;
 
 use std::io::{self, Read, SeekFrom};
 
+use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::io::MediaSource;
 
 use super::failure::{Failure, not_here, reading};
@@ -46,6 +47,8 @@ pub(super) struct Track {
     pub(super) trim: Trim,
     /// What is known of the length before trimming, in seconds.
     pub(super) seconds: Option<f64>,
+    /// The codec and its description, where symphonia does not find them.
+    pub(super) codec: Option<(AudioCodecId, Box<[u8]>)>,
     /// For Opus in containers that do not hold its own header as it is.
     pub(super) bit_rate: Option<u64>,
     /// Whether the file ends before the file within it does.

@@ -162,6 +162,7 @@ pub const CASES: &[Case] = &[
     case("m4a", 44_100, 2, "-c:a alac -sample_fmt s16p", EXACT),
     case("m4a", 96_000, 2, "-c:a alac -sample_fmt s32p", EXACT),
     case("m4a", 48_000, 6, "-c:a alac -sample_fmt s16p", EXACT),
+    case("mov", 44_100, 2, "-c:a alac -sample_fmt s16p", EXACT),
     case("mka", 44_100, 2, "-c:a pcm_s16le", EXACT),
     case("mka", 44_100, 2, "-c:a pcm_f32le", EXACT),
     case("mov", 44_100, 2, "-c:a pcm_s16le", EXACT),

@@ -21,6 +21,8 @@ pub(super) struct Audio {
     pub(super) original: Option<[u8; 4]>,
     pub(super) descriptors: Descriptors,
     pub(super) entries: u32,
+    /// The description of ALAC in a file of QuickTime, which has it one box deeper.
+    pub(super) alac: Option<Box<[u8]>>,
     pub(super) raw: Raw,
     /// Where the tables of chunks are: samples a chunk, and places of four or of eight bytes.
     pub(super) chunks: Option<Atom>,
@@ -104,6 +106,7 @@ impl Audio {
                     self.raw.little = content.get(4).is_some_and(|flags| flags & 1 == 1);
                     self.raw.bits = content.get(5).map_or(0, |bits| u32::from(*bits));
                 }
+                b"alac" if depth > 0 => self.alac = content.get(4..).map(Box::from),
                 b"frma" => self.original = bytes_at(content, 0),
                 b"wave" | b"sinf" if depth < 2 => self.inside(content, depth + 1),
                 _ => {}

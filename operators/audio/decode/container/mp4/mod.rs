@@ -6,6 +6,7 @@ mod cut;
 mod descriptors;
 mod raw;
 
+use symphonia::core::codecs::audio::well_known::CODEC_ID_ALAC;
 use symphonia::core::io::MediaSource;
 
 use super::window::{self, Window};
@@ -138,7 +139,9 @@ impl Movie {
             (self.scale > 0 && self.duration > 0).then(|| self.duration as f64 / self.scale as f64)
         };
         let bit_rate = audio.descriptors.bit_rate.filter(|rate| *rate > 0).map(u64::from);
-        Track { container: "mp4", id: Some(audio.id), trim, seconds, bit_rate, ..Track::default() }
+        let codec = audio.alac.clone().filter(|_| &audio.entry == b"alac");
+        let codec = codec.map(|description| (CODEC_ID_ALAC, description));
+        Track { container: "mp4", id: Some(audio.id), trim, seconds, codec, bit_rate, ..Track::default() }
     }
 
     /// How long an edit lasts.
