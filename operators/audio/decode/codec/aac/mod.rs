@@ -18,12 +18,30 @@ impl High<'_> {
         }
     }
 
-    /// A rate: an index of four bits, or 24 more.
+    /// A rate: an index of four bits, or 24 more; 0 for an index that has none.
     fn rate(&mut self) -> Option<u32> {
+        /// By their indices.
+        const RATES: [u32; 13] = [
+            96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000,
+            7350,
+        ];
         match self.read(4)? {
             15 => self.read(24),
-            index => Some(index),
+            index => Some(RATES.get(index as usize).copied().unwrap_or(0)),
         }
+    }
+
+    /// What follows the channels: whether frames have 960 samples; else it passes over a core coder's delay, and an
+    /// extension that low complexity has not.
+    fn short(&mut self) -> Option<bool> {
+        if self.read(1)? == 1 {
+            return Some(true);
+        }
+        if self.read(1)? == 1 {
+            self.read(14)?;
+        }
+        self.read(1)?;
+        Some(false)
     }
 }
 
@@ -71,14 +89,9 @@ fn low_complexity(bits: &mut High<'_>) -> Option<String> {
     if channels > 7 {
         return Some(format!("AAC with the channel configuration {channels}"));
     }
-    if bits.read(1)? == 1 {
+    if bits.short()? {
         return Some("AAC of 960 samples a frame".into());
     }
-    // A core coder's delay, and an extension that low complexity has not.
-    if bits.read(1)? == 1 {
-        bits.read(14)?;
-    }
-    bits.read(1)?;
     if channels == 0 && Layout::read(bits).is_none() {
         return Some("AAC with such a program configuration".into());
     }
@@ -91,15 +104,9 @@ fn low_complexity(bits: &mut High<'_>) -> Option<String> {
 
 /// The rate that a description tells.
 fn rate(config: &[u8]) -> Option<u32> {
-    /// By their indices.
-    const RATES: [u32; 13] =
-        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
     let mut bits = High { bytes: config, at: 0 };
     bits.object()?;
-    match bits.read(4)? {
-        15 => bits.read(24),
-        index => RATES.get(index as usize).copied(),
-    }
+    bits.rate().filter(|rate| *rate > 0)
 }
 
 /// Whether elements have to be told apart: there are more than two channels, or a program configuration names them.
@@ -115,11 +122,7 @@ fn program(config: &[u8]) -> Option<Layout> {
     if bits.read(4)? != 0 {
         return None;
     }
-    bits.read(1)?;
-    if bits.read(1)? == 1 {
-        bits.read(14)?;
-    }
-    bits.read(1)?;
+    bits.short()?;
     Layout::read(&mut bits)
 }
 

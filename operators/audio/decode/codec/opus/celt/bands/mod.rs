@@ -1,17 +1,17 @@
 //! The shapes of bands: RFC 6716, section 4.3.4. All counts of bits are in eighths.
 
+mod angle;
+mod vectors;
+
 use super::allocation::Allocation;
 use super::pulses::{Spread, Vector};
 use super::range::Range;
-use super::tables::{BANDS, CACHE, Cache, DIMENSIONS, EDGES, LOG_WIDTHS, LONGEST, pulses as pulses_of};
+use super::tables::{BANDS, CACHE, Cache, DIMENSIONS, EDGES, LONGEST, pulses as pulses_of};
 use super::{BIT, Frame};
+use angle::QUARTER;
+use vectors::{by_block, by_line, haar, merge};
 
-/// By how much less than their share of bits angles get.
-const ANGLE_OFFSET: i32 = 4;
-const ANGLE_OFFSET_OF_TWO: i32 = 16;
-
-/// Angles: a quarter of a circle.
-const QUARTER: i32 = 16384;
+pub(super) use vectors::scale;
 
 /// Reads shapes, all of length 1.
 pub(super) struct Bands<'r, 'a> {
@@ -41,19 +41,6 @@ impl Folds {
     pub(super) fn new() -> Self {
         Self { norms: [[0.0; LONGEST]; 2], scratch: [0.0; DIMENSIONS] }
     }
-}
-
-/// How a shape is split in two.
-struct Split {
-    /// Whether the second is turned round.
-    inverse: bool,
-    angle: i32,
-    first: f32,
-    second: f32,
-    /// By how many bits more the second gets.
-    delta: i32,
-    /// What the angle took.
-    used: i32,
 }
 
 /// A shape to be read.
@@ -401,96 +388,11 @@ impl<'r, 'a> Bands<'r, 'a> {
         scale(x, gain);
         mask
     }
-
-    /// Reads how a shape of twice `lines` is split: one channel from the other, or the first half from the second,
-    /// which has as many blocks as `part`, of the `whole`.
-    fn split(&mut self, lines: usize, part: &mut Part<'_>, whole: usize, size: i32, stereo: bool) -> Split {
-        let blocks = part.blocks;
-        let most = LOG_WIDTHS[self.band] + size * 8;
-        let two = stereo && lines == 2;
-        let offset = (most >> 1) - if two { ANGLE_OFFSET_OF_TWO } else { ANGLE_OFFSET };
-        let steps = if stereo && self.band >= self.intensity {
-            1
-        } else {
-            steps(lines as i32, part.bits, offset, most, two)
-        };
-        let before = self.range.eighths();
-        let (mut angle, mut inverse) = (0, false);
-        if steps > 1 {
-            let step = match () {
-                () if stereo && lines > 2 => self.stepped(steps),
-                () if whole > 1 || stereo => self.range.uniform(steps + 1),
-                () => self.triangular(steps),
-            };
-            angle = (step * QUARTER as u32 / steps) as i32;
-        } else if stereo && part.bits > 2 * BIT && self.left > 2 * BIT {
-            inverse = self.range.bit(2);
-        }
-        let used = self.range.eighths() - before;
-        part.bits -= used;
-        let (first, second, delta) = match angle {
-            0 => {
-                part.fill &= (1 << blocks) - 1;
-                (32767, 0, -QUARTER)
-            }
-            QUARTER => {
-                part.fill &= ((1 << blocks) - 1) << blocks;
-                (0, 32767, QUARTER)
-            }
-            _ => {
-                let (cos, sin) = (cos(angle), cos(QUARTER - angle));
-                (cos, sin, times((lines as i32 - 1) << 7, log_tan(sin, cos)))
-            }
-        };
-        let unit = |number: i32| number as f32 / 32768.0;
-        Split { inverse, angle, first: unit(first), second: unit(second), delta, used }
-    }
-
-    /// Reads an angle of which lower ones are three times as likely.
-    fn stepped(&mut self, steps: u32) -> u32 {
-        let middle = steps / 2;
-        let low = 3 * (middle + 1);
-        self.range.symbol(low + middle, |at| {
-            if at < low { (at / 3, at / 3 * 3, at / 3 * 3 + 3) } else { (at - low + middle + 1, at, at + 1) }
-        })
-    }
-
-    /// Reads an angle of which those in the middle are likeliest.
-    fn triangular(&mut self, steps: u32) -> u32 {
-        let half = steps / 2;
-        let total = (half + 1) * (half + 1);
-        let root = |number: u32| (number as f32).sqrt() as u32;
-        self.range.symbol(total, |at| {
-            if at < half * (half + 1) / 2 {
-                let step = (root(8 * at + 1) - 1) / 2;
-                let from = step * (step + 1) / 2;
-                (step, from, from + step + 1)
-            } else {
-                let step = (2 * (steps + 1) - root(8 * (total - at - 1) + 1)) / 2;
-                let from = total - (steps + 1 - step) * (steps + 2 - step) / 2;
-                (step, from, from + steps + 1 - step)
-            }
-        })
-    }
 }
 
 /// What a part left for the other.
 fn spare(left: i32, wanted: bool) -> i32 {
     if wanted && left > 3 * BIT { left - 3 * BIT } else { 0 }
-}
-
-/// How many steps an angle has.
-#[inline]
-fn steps(lines: i32, bits: i32, offset: i32, most: i32, two: bool) -> u32 {
-    /// Powers of the eighth root of two.
-    const POWERS: [u32; 8] = [16384, 17866, 19483, 21247, 23170, 25267, 27554, 30048];
-    let numbers = 2 * lines - 1 - i32::from(two);
-    // The other half always has bits for a pulse.
-    let bits = ((bits + numbers * offset) / numbers).min(bits - most - 4 * BIT).min(8 * BIT);
-    if bits < BIT / 2 {
-        return 1;
-    }
-    ((POWERS[bits as usize & 7] >> (14 - (bits >> 3))) + 1) & !1
 }
 
 /// The next number of a linear congruential generator.
@@ -499,116 +401,9 @@ pub(super) fn random(seed: u32) -> u32 {
     seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
 }
 
-/// Gives a vector a length.
-pub(super) fn scale(x: &mut [f32], gain: f32) {
-    let scale = gain / (1e-15 + product(x, x)).sqrt();
-    x.iter_mut().for_each(|x| *x *= scale);
-}
-
-/// The inner product.
-#[inline]
-fn product(x: &[f32], y: &[f32]) -> f32 {
-    let mut sums = [0.0; 8];
-    let (x, x_rest) = x.as_chunks::<8>();
-    let (y, y_rest) = y.as_chunks::<8>();
-    for (x, y) in x.iter().zip(y) {
-        for lane in 0..8 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f32>()
-}
-
-/// Makes left and right of mid and side.
-fn merge(x: &mut [f32], y: &mut [f32], mid: f32) {
-    let (cross, side) = (mid * product(x, y), product(y, y));
-    let (left, right) = (mid * mid + side - 2.0 * cross, mid * mid + side + 2.0 * cross);
-    if left < 6e-4 || right < 6e-4 {
-        y.copy_from_slice(x);
-        return;
-    }
-    let (left, right) = (1.0 / left.sqrt(), 1.0 / right.sqrt());
-    for (x, y) in x.iter_mut().zip(y) {
-        let (mid, side) = (mid * *x, *y);
-        (*x, *y) = (left * (mid - side), right * (mid + side));
-    }
-}
-
-/// Sums and differences of neighbours that are `stride` apart.
-fn haar(x: &mut [f32], stride: usize) {
-    const HALF: f32 = std::f32::consts::FRAC_1_SQRT_2;
-    for pair in x.chunks_exact_mut(2 * stride) {
-        let (a, b) = pair.split_at_mut(stride);
-        for (a, b) in a.iter_mut().zip(b) {
-            let (first, second) = (HALF * *a, HALF * *b);
-            (*a, *b) = (first + second, first - second);
-        }
-    }
-}
-
-/// In which order blocks lie that a Hadamard transform made, for 2, 4, 8 and 16 of them.
-fn order(blocks: usize) -> &'static [u8] {
-    match blocks {
-        2 => &[1, 0],
-        4 => &[3, 0, 2, 1],
-        8 => &[7, 0, 4, 3, 6, 1, 5, 2],
-        16 => &[15, 0, 8, 7, 12, 3, 11, 4, 14, 1, 9, 6, 13, 2, 10, 5],
-        _ => &[],
-    }
-}
-
-/// The place of a block.
-fn place(order: &[u8], block: usize) -> usize {
-    order.get(block).map_or(block, |place| usize::from(*place))
-}
-
-/// Sorts lines that lie by line by block.
-fn by_block(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool, room: &mut [f32]) {
-    let order = if hadamard { order(blocks) } else { &[] };
-    let room = &mut room[..lines * blocks];
-    room.copy_from_slice(x);
-    for block in 0..blocks {
-        let to = &mut x[place(order, block) * lines..][..lines];
-        to.iter_mut().zip(room[block..].iter().step_by(blocks)).for_each(|(to, from)| *to = *from);
-    }
-}
-
-/// Sorts lines that lie by block by line.
-fn by_line(x: &mut [f32], lines: usize, blocks: usize, hadamard: bool, room: &mut [f32]) {
-    let order = if hadamard { order(blocks) } else { &[] };
-    let room = &mut room[..lines * blocks];
-    room.copy_from_slice(x);
-    for block in 0..blocks {
-        let from = &room[place(order, block) * lines..][..lines];
-        x[block..].iter_mut().step_by(blocks).zip(from).for_each(|(to, from)| *to = *from);
-    }
-}
-
 /// Of four blocks, which pairs have any.
 const PAIRED: [u32; 16] = [0, 1, 1, 1, 2, 3, 3, 3, 2, 3, 3, 3, 2, 3, 3, 3];
 
 /// Of four pairs, which blocks may have some.
 const DOUBLED: [u32; 16] =
     [0x00, 0x03, 0x0c, 0x0f, 0x30, 0x33, 0x3c, 0x3f, 0xc0, 0xc3, 0xcc, 0xcf, 0xf0, 0xf3, 0xfc, 0xff];
-
-/// The product of numbers of 16 bits with 15 behind the point.
-#[inline]
-fn times(a: i32, b: i32) -> i32 {
-    (16384 + i32::from(a as i16) * i32::from(b as i16)) >> 15
-}
-
-/// The cosine of an angle, to the bit.
-#[inline]
-fn cos(angle: i32) -> i32 {
-    let square = (4096 + angle * angle) >> 13;
-    1 + (32767 - square) + times(square, -7651 + times(square, 8277 + times(-626, square)))
-}
-
-/// log2 of the tangent with 11 bits behind the point, to the bit.
-#[inline]
-fn log_tan(sin: i32, cos: i32) -> i32 {
-    let log = |number: i32| 32 - number.leading_zeros() as i32;
-    let (of_sin, of_cos) = (log(sin), log(cos));
-    let rest = |number: i32| times(number, times(number, -2597) + 7932);
-    (of_sin - of_cos) * (1 << 11) + rest(sin << (15 - of_sin)) - rest(cos << (15 - of_cos))
-}
